@@ -1,0 +1,181 @@
+"""Rules between configuration values; every broken one is found before any data is opened."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from yacs.config import CfgNode
+
+from alphaction.config.defaults import _C
+from alphaction.config.load import flat_keys
+from alphaction.utils.errors import ConfigError
+
+_CHOICES = {
+    "MODEL.ROI_ACTION_HEAD.POOLER_TYPE": ("align3d", "pooling3d"),
+    "MODEL.IA_STRUCTURE.STRUCTURE": ("serial", "dense", "parallel"),
+    "MODEL.IA_STRUCTURE.FUSION": ("add", "concat"),
+    "SOLVER.SCHEDULER": ("warmup_multi_step", "half_period_cosine"),
+    "SOLVER.WARMUP_METHOD": ("linear", "constant"),
+    "SOLVER.AMP": ("off", "bf16", "fp16"),
+}
+_AT_LEAST_ONE = (
+    "INPUT.FRAME_NUM",
+    "INPUT.FRAME_SAMPLE_RATE",
+    "INPUT.TAU",
+    "INPUT.ALPHA",
+    "INPUT.MIN_SIZE_TRAIN",
+    "INPUT.MAX_SIZE_TRAIN",
+    "INPUT.MIN_SIZE_TEST",
+    "INPUT.MAX_SIZE_TEST",
+    "MODEL.ROI_ACTION_HEAD.NUM_CLASSES",
+    "MODEL.ROI_ACTION_HEAD.POOLER_RESOLUTION",
+    "MODEL.ROI_ACTION_HEAD.MLP_HEAD_DIM",
+    "MODEL.ROI_ACTION_HEAD.PROPOSAL_PER_CLIP",
+    "SOLVER.MAX_ITER",
+    "SOLVER.VIDEOS_PER_BATCH",
+    "SOLVER.CHECKPOINT_PERIOD",
+    "SOLVER.EVAL_PERIOD",
+    "SOLVER.LOG_PERIOD",
+    "TEST.VIDEOS_PER_BATCH",
+)
+_NOT_NEGATIVE = (
+    "INPUT.FPS",
+    "DATALOADER.NUM_WORKERS",
+    "DATALOADER.SIZE_DIVISIBILITY",
+    "DATALOADER.MAX_BAD_VIDEOS",
+    "SOLVER.MAX_EPOCHS",
+    "SOLVER.REFERENCE_VIDEOS_PER_BATCH",
+    "SOLVER.BASE_LR",
+    "SOLVER.WARMUP_ITERS",
+    "SOLVER.CLIP_GRAD_NORM",
+    "SOLVER.CHECKPOINTS_KEPT",
+)
+_SHARES = (
+    "INPUT.FLIP_PROB",
+    "TEST.BOX_THRESH",
+    "TEST.ACTION_THRESH",
+    "MODEL.ROI_ACTION_HEAD.DROPOUT_RATE",
+    "MODEL.IA_STRUCTURE.DROPOUT",
+)
+_LENGTHS = {
+    "INPUT.PIXEL_MEAN": 3,
+    "INPUT.PIXEL_STD": 3,
+    "INPUT.BOX_JITTER": 4,
+    "TEST.EXTEND_SCALE": 2,
+    "MODEL.IA_STRUCTURE.LENGTH": 2,
+}
+
+
+def check_cfg(cfg: CfgNode, world_size: int = 1) -> None:
+    """Checks all rules between values.
+
+    Args:
+        cfg: the resolved config.
+        world_size: number of processes of the run.
+
+    Raises:
+        ConfigError: one line a problem: key, value, rule, remedy.
+    """
+    values = flat_keys(cfg)
+    problems = [*_ranges(values), *_clip(values), *_classes(values), *_schedule(values, world_size)]
+    problems += _interaction(values)
+    if problems:
+        raise ConfigError("The configuration cannot run:\n" + "\n".join(f"- {line}" for line in problems))
+
+
+def class_count_keys() -> tuple[str, ...]:
+    """Returns the keys that a label file decides: the total and the three groups."""
+    head = "MODEL.ROI_ACTION_HEAD."
+    groups = ("PERSON_MOVEMENT", "OBJECT_MANIPULATION", "PERSON_INTERACTION")
+    return (head + "NUM_CLASSES", *(f"{head}NUM_{group}_CLASSES" for group in groups))
+
+
+def loss_weight_advice(cfg: CfgNode) -> list[str]:
+    """Returns a warning for each loss weight that still counts AVA's classes while the classes are others."""
+    head, default = cfg.MODEL.ROI_ACTION_HEAD, _C.MODEL.ROI_ACTION_HEAD
+    advice = []
+    for group, weight in (("OBJECT_MANIPULATION", "OBJECT"), ("PERSON_INTERACTION", "PERSON")):
+        count, key = head[f"NUM_{group}_CLASSES"], f"{weight}_LOSS_WEIGHT"
+        if 0 < count != default[f"NUM_{group}_CLASSES"] and head[key] == default[key]:
+            advice.append(
+                f"MODEL.ROI_ACTION_HEAD.{key} is {head[key]:g}, AVA's number of classes in this group, and the "
+                f"data set has {count}: {key} {count} gives each class the weight it has on AVA."
+            )
+    return advice
+
+
+def _ranges(values: dict[str, Any]) -> Iterator[str]:
+    for key, allowed in _CHOICES.items():
+        if values[key] not in allowed:
+            yield f'{key} is "{values[key]}"; choose one of {", ".join(allowed)}.'
+    for key in _AT_LEAST_ONE:
+        if values[key] < 1:
+            yield f"{key} is {values[key]}; it must be at least 1."
+    for key in _NOT_NEGATIVE:
+        if values[key] < 0:
+            yield f"{key} is {values[key]}; it must not be negative."
+    for key in _SHARES:
+        if not 0 <= values[key] <= 1:
+            yield f"{key} is {values[key]}; it must lie between 0 and 1."
+    for key, length in _LENGTHS.items():
+        if len(values[key]) != length:
+            yield f"{key} is {values[key]}; it takes {length} numbers."
+    if min(values["INPUT.PIXEL_STD"], default=0) <= 0:
+        yield f"INPUT.PIXEL_STD is {values['INPUT.PIXEL_STD']}; each value must be above 0."
+
+
+def _clip(values: dict[str, Any]) -> Iterator[str]:
+    frames, tau, alpha = (values[f"INPUT.{name}"] for name in ("FRAME_NUM", "TAU", "ALPHA"))
+    if min(frames, tau, alpha) < 1:
+        return
+    if frames % tau:
+        yield f"INPUT.FRAME_NUM {frames} is not a multiple of INPUT.TAU {tau}; the slow pathway takes every TAU-th."
+    if tau % alpha:
+        yield f"INPUT.TAU {tau} is not a multiple of INPUT.ALPHA {alpha}; the fast pathway takes every TAU/ALPHA-th."
+    for phase in ("TRAIN", "TEST"):
+        low, high = values[f"INPUT.MIN_SIZE_{phase}"], values[f"INPUT.MAX_SIZE_{phase}"]
+        if low > high:
+            yield f"INPUT.MIN_SIZE_{phase} {low} is above INPUT.MAX_SIZE_{phase} {high}; raise the second."
+
+
+def _classes(values: dict[str, Any]) -> Iterator[str]:
+    total, *groups = (values[key] for key in class_count_keys())
+    if sum(groups) != total or min(groups) < 0:
+        yield (
+            f"MODEL.ROI_ACTION_HEAD.NUM_CLASSES is {total}, but its groups (NUM_PERSON_MOVEMENT_CLASSES, "
+            f"NUM_OBJECT_MANIPULATION_CLASSES, NUM_PERSON_INTERACTION_CLASSES) are "
+            f"{' + '.join(map(str, groups))} = {sum(groups)}; set all four. For {total} classes that may occur "
+            f"together: 0, {total}, 0; for exactly one class a person: {total}, 0, 0."
+        )
+
+
+def _schedule(values: dict[str, Any], world_size: int) -> Iterator[str]:
+    steps, length = list(values["SOLVER.STEPS"]), values["SOLVER.MAX_ITER"]
+    if values["SOLVER.SCHEDULER"] == "warmup_multi_step":
+        if steps != sorted(set(steps)) or (steps and steps[0] < 1):
+            yield f"SOLVER.STEPS {tuple(steps)} must rise and begin above 0."
+        if steps and steps[-1] >= length and not values["SOLVER.MAX_EPOCHS"]:
+            yield (
+                f"SOLVER.STEPS {tuple(steps)} must lie below SOLVER.MAX_ITER {length}: "
+                "a later step would never happen. Lower STEPS or raise MAX_ITER; STEPS () takes none."
+            )
+    for key in ("SOLVER.VIDEOS_PER_BATCH", "TEST.VIDEOS_PER_BATCH"):
+        if values[key] % world_size:
+            yield (
+                f"{key} is {values[key]}, the number over all processes, and does not divide by the "
+                f"{world_size} processes; use a multiple of {world_size}."
+            )
+
+
+def _interaction(values: dict[str, Any]) -> Iterator[str]:
+    blocks = values["MODEL.IA_STRUCTURE.I_BLOCK_LIST"]
+    parallel = values["MODEL.IA_STRUCTURE.STRUCTURE"] == "parallel"
+    if not values["MODEL.IA_STRUCTURE.ACTIVE"]:
+        return
+    if any(isinstance(block, list | tuple) != parallel for block in blocks):
+        wanted = "a list of lists such as [['P','O','M'],['P','O','M']]" if parallel else "a flat list of P, O, M"
+        yield f"MODEL.IA_STRUCTURE.I_BLOCK_LIST is {blocks}; this STRUCTURE takes {wanted}."
+        return
+    flat: Sequence[Any] = [name for layer in blocks for name in layer] if parallel else blocks
+    unknown = sorted({str(name) for name in flat} - {"P", "O", "M"})
+    if unknown or not flat:
+        yield f"MODEL.IA_STRUCTURE.I_BLOCK_LIST is {blocks}; use P, O and M, at least one."

@@ -1,0 +1,261 @@
+"""Every configuration key with its default. Above each key: what it sets, its unit and its effect.
+
+The names, types and defaults of AlphAction's 113 keys are kept; ours are added in the same style.
+"""
+
+from yacs.config import CfgNode as CN
+
+_C = CN()
+
+# What is learnt: a registered task. Only "action_detection" exists so far.
+_C.TASK = "action_detection"
+# Where to run: "auto" takes an accelerator when there is one; else "cpu", "mps", or a CUDA device.
+_C.DEVICE = "auto"
+# Python modules to import before anything is built, so that their registrations run: ("my_package.my_backbone",).
+_C.CUSTOM_IMPORTS = ()
+# Folder for checkpoints, logs and results; created when missing.
+_C.OUTPUT_DIR = "."
+
+_C.MODEL = CN()
+# Weight file to start from (.pth, .pkl or .safetensors); "" starts from random weights. A checkpoint found in
+# OUTPUT_DIR goes first.
+_C.MODEL.WEIGHT = ""
+
+_C.MODEL.BACKBONE = CN()
+# Registered backbone: Slowfast-Resnet50, Slowfast-Resnet101, Slowfast-Tiny.
+_C.MODEL.BACKBONE.CONV_BODY = "Slowfast-Resnet50"
+# True: batch norm keeps its stored statistics and weights (buffers, never trained); False: live batch norm.
+_C.MODEL.BACKBONE.FROZEN_BN = False
+# Momentum of running statistics, as torch's BatchNorm3d counts it.
+_C.MODEL.BACKBONE.BN_MOMENTUM = 0.1
+# Added to the variance before the root.
+_C.MODEL.BACKBONE.BN_EPSILON = 1e-05
+# Initial weight of the last batch norm in each residual block; 0 starts every block as its shortcut.
+_C.MODEL.BACKBONE.BN_INIT_GAMMA = 0.0
+
+_C.MODEL.BACKBONE.I3D = CN()
+# Non-local blocks after res3 / res4 of I3D; group: over spatio-temporal groups, which needs less memory.
+_C.MODEL.BACKBONE.I3D.CONV3_NONLOCAL = True
+_C.MODEL.BACKBONE.I3D.CONV3_GROUP_NL = False
+_C.MODEL.BACKBONE.I3D.CONV4_NONLOCAL = True
+
+_C.MODEL.BACKBONE.SLOWFAST = CN()
+# Width of the fast pathway as a share of the slow one.
+_C.MODEL.BACKBONE.SLOWFAST.BETA = 0.125
+# Lateral connection from fast to slow: "tconv" (time-strided convolution).
+_C.MODEL.BACKBONE.SLOWFAST.LATERAL = "tconv"
+_C.MODEL.BACKBONE.SLOWFAST.SLOW = CN()
+# Whether the pathway is built.
+_C.MODEL.BACKBONE.SLOWFAST.SLOW.ACTIVE = True
+# Non-local blocks in this pathway, as for I3D.
+_C.MODEL.BACKBONE.SLOWFAST.SLOW.CONV3_NONLOCAL = True
+_C.MODEL.BACKBONE.SLOWFAST.SLOW.CONV3_GROUP_NL = False
+_C.MODEL.BACKBONE.SLOWFAST.SLOW.CONV4_NONLOCAL = True
+_C.MODEL.BACKBONE.SLOWFAST.FAST = CN()
+# Whether the pathway is built.
+_C.MODEL.BACKBONE.SLOWFAST.FAST.ACTIVE = True
+# Non-local blocks in this pathway, as for I3D.
+_C.MODEL.BACKBONE.SLOWFAST.FAST.CONV3_NONLOCAL = False
+_C.MODEL.BACKBONE.SLOWFAST.FAST.CONV3_GROUP_NL = False
+_C.MODEL.BACKBONE.SLOWFAST.FAST.CONV4_NONLOCAL = False
+
+_C.MODEL.NONLOCAL = CN()
+# Standard deviation of the initial weights of a non-local block's convolutions.
+_C.MODEL.NONLOCAL.CONV_INIT_STD = 0.01
+# Divide the affinities by the root of the inner width.
+_C.MODEL.NONLOCAL.USE_SCALE = True
+# Convolutions without a bias.
+_C.MODEL.NONLOCAL.NO_BIAS = False
+# Halve height and width of keys and values by max pooling.
+_C.MODEL.NONLOCAL.USE_MAXPOOL = True
+# Softmax over the affinities; False divides them by their number.
+_C.MODEL.NONLOCAL.USE_SOFTMAX = True
+# Start the output convolution at zero.
+_C.MODEL.NONLOCAL.USE_ZERO_INIT_CONV = False
+# Batch norm behind the output convolution.
+_C.MODEL.NONLOCAL.USE_BN = True
+# The batch norm of non-local blocks: see the keys of the same name in MODEL.BACKBONE.
+_C.MODEL.NONLOCAL.FROZEN_BN = False
+_C.MODEL.NONLOCAL.BN_MOMENTUM = 0.1
+_C.MODEL.NONLOCAL.BN_EPSILON = 1e-05
+_C.MODEL.NONLOCAL.BN_INIT_GAMMA = 0.0
+
+_C.MODEL.ROI_ACTION_HEAD = CN()
+# Registered feature extractor behind RoI pooling.
+_C.MODEL.ROI_ACTION_HEAD.FEATURE_EXTRACTOR = "2MLPFeatureExtractor"
+# Registered predictor that gives the logits.
+_C.MODEL.ROI_ACTION_HEAD.PREDICTOR = "FCPredictor"
+# "align3d" (RoIAlign) or "pooling3d" (RoIPool); both per frame of the feature map.
+_C.MODEL.ROI_ACTION_HEAD.POOLER_TYPE = "align3d"
+# Average the feature map over time before pooling; False pools each time step.
+_C.MODEL.ROI_ACTION_HEAD.MEAN_BEFORE_POOLER = False
+# Cells of a pooled box, per side.
+_C.MODEL.ROI_ACTION_HEAD.POOLER_RESOLUTION = 7
+# Size of the feature map over the size of the frame.
+_C.MODEL.ROI_ACTION_HEAD.POOLER_SCALE = 1.0 / 16
+# Samples per cell and side in RoIAlign; 0 adapts them to the box.
+_C.MODEL.ROI_ACTION_HEAD.POOLER_SAMPLING_RATIO = 0
+# Width of the two fully connected layers.
+_C.MODEL.ROI_ACTION_HEAD.MLP_HEAD_DIM = 1024
+# Number of classes: the sum of the three groups below. While all four have AVA's values and the data set has a
+# label file, they are taken from the label file.
+_C.MODEL.ROI_ACTION_HEAD.NUM_CLASSES = 80
+# Classes of the exclusive group (one posture per person, softmax).
+_C.MODEL.ROI_ACTION_HEAD.NUM_PERSON_MOVEMENT_CLASSES = 14
+# Classes of the first multi-label group (sigmoid).
+_C.MODEL.ROI_ACTION_HEAD.NUM_OBJECT_MANIPULATION_CLASSES = 49
+# Classes of the second multi-label group (sigmoid).
+_C.MODEL.ROI_ACTION_HEAD.NUM_PERSON_INTERACTION_CLASSES = 17
+# Weights of the three losses.
+_C.MODEL.ROI_ACTION_HEAD.POSE_LOSS_WEIGHT = 1.2
+_C.MODEL.ROI_ACTION_HEAD.OBJECT_LOSS_WEIGHT = 49.0
+_C.MODEL.ROI_ACTION_HEAD.PERSON_LOSS_WEIGHT = 17.0
+_C.MODEL.ROI_ACTION_HEAD.FOCAL_LOSS = CN()
+# Exponent that plays down easy examples; 0 is plain cross-entropy.
+_C.MODEL.ROI_ACTION_HEAD.FOCAL_LOSS.GAMMA = 2.0
+# Weight of positives against negatives; below 0 both weigh 1.
+_C.MODEL.ROI_ACTION_HEAD.FOCAL_LOSS.ALPHA = -1.0
+# Persons of a clip used in a training step; more are subsampled at random.
+_C.MODEL.ROI_ACTION_HEAD.PROPOSAL_PER_CLIP = 10
+# Dropout probability before the predictor.
+_C.MODEL.ROI_ACTION_HEAD.DROPOUT_RATE = 0.0
+
+_C.MODEL.IA_STRUCTURE = CN()
+# Interaction Aggregation over persons, objects and memory, between pooling and prediction.
+_C.MODEL.IA_STRUCTURE.ACTIVE = False
+# "serial", "dense" or "parallel".
+_C.MODEL.IA_STRUCTURE.STRUCTURE = "serial"
+# Blocks in order: "P" persons, "O" objects, "M" memory; a list of lists for "parallel".
+_C.MODEL.IA_STRUCTURE.I_BLOCK_LIST = ["P", "O", "M", "P", "O", "M"]
+# Slots for persons and for objects of a clip, and for persons of one second of memory.
+_C.MODEL.IA_STRUCTURE.MAX_PERSON = 25
+_C.MODEL.IA_STRUCTURE.MAX_OBJECT = 0
+_C.MODEL.IA_STRUCTURE.MAX_PER_SEC = 5
+# Seconds of memory before and after the key frame, in steps of MEMORY_RATE.
+_C.MODEL.IA_STRUCTURE.LENGTH = (30, 30)
+# Seconds between memory entries.
+_C.MODEL.IA_STRUCTURE.MEMORY_RATE = 1
+# How the result joins the pooled persons: "concat" or "add".
+_C.MODEL.IA_STRUCTURE.FUSION = "concat"
+# Initial weights of interaction convolutions; the last one of a block starts at zero with USE_ZERO_INIT_CONV.
+_C.MODEL.IA_STRUCTURE.CONV_INIT_STD = 0.01
+_C.MODEL.IA_STRUCTURE.USE_ZERO_INIT_CONV = True
+# Convolutions without a bias.
+_C.MODEL.IA_STRUCTURE.NO_BIAS = False
+# Dropout probability in blocks and behind the reductions.
+_C.MODEL.IA_STRUCTURE.DROPOUT = 0.0
+# Layer norm in blocks.
+_C.MODEL.IA_STRUCTURE.LAYER_NORM = False
+# Learnt embedding of the second in memory blocks.
+_C.MODEL.IA_STRUCTURE.TEMPORAL_POSITION = True
+# Reduce pooled features to DIM_INNER before the blocks.
+_C.MODEL.IA_STRUCTURE.ROI_DIM_REDUCE = True
+# Widths: pooled features, inside the blocks, result.
+_C.MODEL.IA_STRUCTURE.DIM_IN = 2304
+_C.MODEL.IA_STRUCTURE.DIM_INNER = 512
+_C.MODEL.IA_STRUCTURE.DIM_OUT = 512
+# Weigh memory features by how far the loss has moved since they were written (training).
+_C.MODEL.IA_STRUCTURE.PENALTY = True
+
+_C.INPUT = CN()
+# Frames of a clip before the pathways sample them.
+_C.INPUT.FRAME_NUM = 32
+# Every how many frames one is taken.
+_C.INPUT.FRAME_SAMPLE_RATE = 2
+# Stride of the slow pathway over FRAME_NUM: it sees FRAME_NUM / TAU frames.
+_C.INPUT.TAU = 8
+# Fast frames per slow frame: the fast pathway sees FRAME_NUM / TAU * ALPHA frames.
+_C.INPUT.ALPHA = 8
+# Draw the first slow frame at random in training.
+_C.INPUT.SLOW_JITTER = False
+# Frames per second at which whole videos are sampled; 0 takes each file's own frames.
+_C.INPUT.FPS = 25.0
+# Short side of a frame in pixels, and the longest allowed long side, in training and in test.
+_C.INPUT.MIN_SIZE_TRAIN = 256
+_C.INPUT.MAX_SIZE_TRAIN = 464
+_C.INPUT.MIN_SIZE_TEST = 256
+_C.INPUT.MAX_SIZE_TEST = 464
+# Mean and standard deviation of each channel on the 0..255 scale, in the order the network sees them.
+_C.INPUT.PIXEL_MEAN = [122.7717, 115.9465, 102.9801]
+_C.INPUT.PIXEL_STD = [57.375, 57.375, 57.375]
+# True gives the network BGR instead of RGB.
+_C.INPUT.TO_BGR = False
+# Jitter of colours in training, and its bounds: hue in degrees, saturation and value as a share.
+_C.INPUT.COLOR_JITTER = False
+_C.INPUT.HUE_JITTER = 20.0
+_C.INPUT.SAT_JITTER = 0.1
+_C.INPUT.VAL_JITTER = 0.1
+# Probability of a left-right flip in training; set 0 when classes tell left from right.
+_C.INPUT.FLIP_PROB = 0.5
+# Largest moves of a training box's edges as shares of its size: x outwards, x inwards, y outwards, y inwards.
+_C.INPUT.BOX_JITTER = (0.2, 0.1, 0.1, 0.05)
+
+_C.DATASETS = CN()
+# Data sets to train on and to evaluate on: names of the catalog, or paths of data set YAML files.
+_C.DATASETS.TRAIN = ()
+_C.DATASETS.TEST = ()
+
+_C.DATALOADER = CN()
+# Processes that read clips; 0 reads them in the main process.
+_C.DATALOADER.NUM_WORKERS = 4
+# Height and width of a batch are padded to a multiple of it, in pixels.
+_C.DATALOADER.SIZE_DIVISIBILITY = 16
+# Put clips that are wider than high, and the others, into batches of their own.
+_C.DATALOADER.ASPECT_RATIO_GROUPING = True
+# Unreadable videos (or clips, while running) that are skipped and named before the run stops.
+_C.DATALOADER.MAX_BAD_VIDEOS = 10
+
+_C.SOLVER = CN()
+# Length of training in iterations.
+_C.SOLVER.MAX_ITER = 75000
+# Length of training in epochs of ceil(clips / VIDEOS_PER_BATCH) iterations; 0 uses MAX_ITER.
+_C.SOLVER.MAX_EPOCHS = 0
+# Clips of one iteration over all processes together.
+_C.SOLVER.VIDEOS_PER_BATCH = 32
+# The VIDEOS_PER_BATCH that the rates and lengths below were chosen for: when it differs, they are scaled by the
+# linear rule, unless one of them is given on the command line. 0 scales nothing.
+_C.SOLVER.REFERENCE_VIDEOS_PER_BATCH = 0
+# Learning rate after the warm-up.
+_C.SOLVER.BASE_LR = 0.02
+# Factors on the learning rate of biases, and of interaction layers.
+_C.SOLVER.BIAS_LR_FACTOR = 2
+_C.SOLVER.IA_LR_FACTOR = 1.0
+# Momentum of SGD.
+_C.SOLVER.MOMENTUM = 0.9
+# Weight decay of weights, of biases, and of batch norm.
+_C.SOLVER.WEIGHT_DECAY = 0.0001
+_C.SOLVER.WEIGHT_DECAY_BIAS = 0.0
+_C.SOLVER.WEIGHT_DECAY_BN = 0.0
+# "warmup_multi_step" or "half_period_cosine"; both count iterations.
+_C.SOLVER.SCHEDULER = "warmup_multi_step"
+# Factor on the rate at each of STEPS (iterations); multi-step only.
+_C.SOLVER.GAMMA = 0.1
+_C.SOLVER.STEPS = (33750, 67500)
+# Warm-up: from WARMUP_FACTOR times the rate, over WARMUP_ITERS iterations, "linear" or "constant".
+_C.SOLVER.WARMUP_ON = True
+_C.SOLVER.WARMUP_FACTOR = 1.0 / 3
+_C.SOLVER.WARMUP_ITERS = 500
+_C.SOLVER.WARMUP_METHOD = "linear"
+# Iterations between checkpoints, and between evaluations of DATASETS.TEST.
+_C.SOLVER.CHECKPOINT_PERIOD = 5000
+_C.SOLVER.EVAL_PERIOD = 5000
+# Checkpoints kept, newest first, besides model_final.pth; 0 keeps all.
+_C.SOLVER.CHECKPOINTS_KEPT = 0
+# Iterations between two lines of progress.
+_C.SOLVER.LOG_PERIOD = 20
+# Largest norm of all gradients together; a longer gradient is scaled down to it. 0 is off.
+_C.SOLVER.CLIP_GRAD_NORM = 0.0
+# Arithmetic of the forward pass: "off" (float32), "bf16", or "fp16" with a scaled loss.
+_C.SOLVER.AMP = "off"
+
+_C.TEST = CN()
+# Clips of one batch over all processes together.
+_C.TEST.VIDEOS_PER_BATCH = 16
+# Detected persons with a score below it are left out before the model sees them.
+_C.TEST.BOX_THRESH = 0.8
+# Action scores below it are left out of the results.
+_C.TEST.ACTION_THRESH = 0.05
+# Boxes are enlarged by these shares of their width and height before pooling.
+_C.TEST.EXTEND_SCALE = (0.1, 0.05)
+# Shuffle the frames of every test clip: a model that sees motion loses its score.
+_C.TEST.SHUFFLE_FRAMES = False
