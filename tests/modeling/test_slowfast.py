@@ -1,0 +1,102 @@
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import nn
+
+from alphaction.layers.frozen_batch_norm import FrozenBatchNorm3d
+from alphaction.modeling.backbone.blocks import NormSpec
+from alphaction.modeling.backbone.build import build_backbone
+from alphaction.modeling.backbone.pathway import Pathway, PathwaySpec, StageSpec
+from alphaction.modeling.backbone.slowfast import slow_spec
+from alphaction.utils.errors import ConfigError
+
+SLOWFAST = "MODEL.BACKBONE.SLOWFAST"
+
+
+def clips(size: int = 48) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(1, 3, 2, size, size, generator=generator), torch.randn(1, 3, 8, size, size, generator=generator)
+
+
+def test_both_pathways_give_maps_at_one_sixteenth(make_cfg: Callable) -> None:
+    slow, fast = build_backbone(make_cfg())(*clips(112))
+    assert slow.shape == (1, 512, 2, 7, 7)
+    assert fast.shape == (1, 64, 8, 7, 7)
+
+
+def test_the_slow_pathway_sees_the_fast_frames(make_cfg: Callable) -> None:
+    backbone = build_backbone(make_cfg("MODEL.BACKBONE.FROZEN_BN", True)).eval()
+    slow, fast = clips()
+    with torch.no_grad():
+        assert not torch.equal(backbone(slow, fast).slow, backbone(slow, fast.flip(2)).slow)
+        assert torch.equal(backbone(slow, fast).fast, backbone(slow.flip(2), fast).fast)
+
+
+@pytest.mark.parametrize(("off", "dim_out"), [("SLOW", 64), ("FAST", 512)])
+def test_a_pathway_that_is_off_is_not_built(make_cfg: Callable, off: str, dim_out: int) -> None:
+    backbone = build_backbone(make_cfg(f"{SLOWFAST}.{off}.ACTIVE", False))
+    features = backbone(*clips())
+    assert backbone.dim_out == dim_out == next(f for f in features if f is not None).shape[1]
+    assert getattr(features, off.lower()) is None
+    assert not [key for key in backbone.state_dict() if key.startswith(off.lower()) or "Tconv" in key]
+
+
+def test_lateral_connections_belong_to_the_stage_they_read(make_cfg: Callable) -> None:
+    units = {unit.name: list(unit.modules) for unit in build_backbone(make_cfg()).stages()}
+    assert units["stem"] == ["slow.conv1", "slow.bn1", "fast.conv1", "fast.bn1", "fast.Tconv1"]
+    assert units["res4"] == ["slow.res_nl3", "fast.res_nl3", "fast.Tconv4"]
+    assert units["res5"] == ["slow.res_nl4", "fast.res_nl4"]
+
+
+def test_keys_of_the_batch_norm_are_used(make_cfg: Callable) -> None:
+    prefix = "MODEL.BACKBONE"
+    cfg = make_cfg(f"{prefix}.BN_EPSILON", 1e-3, f"{prefix}.BN_MOMENTUM", 0.3, f"{prefix}.BN_INIT_GAMMA", 0.5)
+    backbone = build_backbone(cfg)
+    assert {(norm.eps, norm.momentum) for norm in backbone.modules() if isinstance(norm, nn.BatchNorm3d)} == {
+        (1e-3, 0.3)
+    }
+    block = backbone.slow.res_nl1.res_0
+    assert set(block.btnk.conv3.bn.weight.tolist()) == {0.5}
+    assert set(block.btnk.conv2.bn.weight.tolist()) == set(block.shortcut.bn.weight.tolist()) == {1.0}
+
+
+def test_frozen_batch_norms_start_as_the_identity(make_cfg: Callable) -> None:
+    backbone = build_backbone(make_cfg("MODEL.BACKBONE.FROZEN_BN", True, "MODEL.BACKBONE.BN_EPSILON", 1e-3))
+    norms = [module for module in backbone.modules() if isinstance(module, FrozenBatchNorm3d)]
+    assert {norm.eps for norm in norms} == {1e-3}
+    assert all(bool((norm.weight == 1).all()) for norm in norms)
+
+
+@pytest.mark.parametrize(
+    ("opts", "message"),
+    [
+        ((f"{SLOWFAST}.LATERAL", "avg"), 'LATERAL is "avg"'),
+        ((f"{SLOWFAST}.SLOW.ACTIVE", False, f"{SLOWFAST}.FAST.ACTIVE", False), "both False"),
+        ((f"{SLOWFAST}.FAST.CONV4_NONLOCAL", True), "FAST.CONV4_NONLOCAL: non-local .* not available"),
+        ((f"{SLOWFAST}.BETA", 0.01), "choose a multiple of 1/16"),
+    ],
+)
+def test_keys_that_cannot_be_built_are_refused(make_cfg: Callable, opts: tuple, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        build_backbone(make_cfg(*opts))
+
+
+def test_an_unknown_name_is_answered_with_the_nearest_one(make_cfg: Callable) -> None:
+    with pytest.raises(ValueError, match='did you mean "Slowfast-Resnet50"'):
+        build_backbone(make_cfg("MODEL.BACKBONE.CONV_BODY", "Slowfast-Resnet5"))
+
+
+def test_a_pathway_takes_nonlocal_blocks_where_its_specification_has_them() -> None:
+    plain = slow_spec(depths=(1, 2, 2, 1), width=4)
+    res2, res3, *rest = plain.stages
+    spec = PathwaySpec(4, 1, (res2, StageSpec(res3.temporal_kernels, stride=2, nonlocal_after=(1,)), *rest))
+    pathway = Pathway(spec, norm=NormSpec(), make_nonlocal=lambda width: nn.Conv3d(width, width, 1))
+    assert [name for name, _ in pathway.res_nl2.named_children()] == ["res_0", "res_1", "nonlocal_1"]
+    assert pathway(clips()[0]).shape[1] == pathway.dim_out
+
+
+def test_a_new_network_keeps_the_scale_of_its_input(make_cfg: Callable) -> None:
+    torch.manual_seed(0)
+    slow, fast = build_backbone(make_cfg())(*clips(112))
+    assert 0.1 < slow.std() < 10 and 0.1 < fast.std() < 10
