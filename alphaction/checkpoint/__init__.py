@@ -1,0 +1,15 @@
+"""Weight files in, whole runs in and out."""
+
+from alphaction.checkpoint.checkpointer import Checkpointer
+from alphaction.checkpoint.config_diff import check_same_run, compare_configs
+from alphaction.checkpoint.loading import load_weights, restore_model
+from alphaction.checkpoint.report import LoadReport
+
+__all__ = [
+    "Checkpointer",
+    "LoadReport",
+    "check_same_run",
+    "compare_configs",
+    "load_weights",
+    "restore_model",
+]

@@ -1,0 +1,89 @@
+"""Is the config a run is resumed with the config it was started with?"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from alphaction.utils.errors import CheckpointError
+from alphaction.utils.logger import format_table
+
+_SECTIONS = ("MODEL", "DATASETS", "INPUT", "SOLVER", "FINETUNE")
+# What a resumed run may set anew: it decides when something is written or shown, not what is learnt. The weights
+# of MODEL.WEIGHT were replaced by the checkpoint's.
+_FREE = {
+    "MODEL.WEIGHT",
+    "SOLVER.CHECKPOINT_PERIOD",
+    "SOLVER.EVAL_PERIOD",
+    "SOLVER.LOG_PERIOD",
+    "SOLVER.CHECKPOINTS_KEPT",
+}
+_MAY_GROW = {"SOLVER.MAX_ITER", "SOLVER.MAX_EPOCHS"}
+# A schedule of this name stretches over the whole run: a longer run means other rates from the start.
+_WHOLE_RUN_SCHEDULES = {"half_period_cosine"}
+_ABSENT = "(not set)"
+
+
+def compare_configs(saved_text: str, current_text: str) -> list[tuple[str, Any, Any]]:
+    """Returns (key, saved value, current value) of the keys that would make a resumed run another run.
+
+    Compared are MODEL, DATASETS, INPUT, SOLVER and FINETUNE of two dumped configs (YAML). MODEL.WEIGHT, the periods
+    and CHECKPOINTS_KEPT may differ; the length of the run may grow, unless the schedule depends on it.
+    """
+    saved, current = _flat(saved_text), _flat(current_text)
+    return [
+        (key, saved.get(key, _ABSENT), current.get(key, _ABSENT))
+        for key in sorted(saved.keys() | current.keys())
+        if saved.get(key, _ABSENT) != current.get(key, _ABSENT)
+        and key not in _FREE
+        and not _may_grow(key, saved, current)
+    ]
+
+
+def check_same_run(saved_text: str, current_text: str, output_dir: str | Path, *, adjust_lr: bool = False) -> None:
+    """Refuses to resume a folder under another config.
+
+    Args:
+        saved_text: the checkpoint's ``config``.
+        current_text: the dumped config of this start.
+        output_dir: the folder, for the message.
+        adjust_lr: SOLVER may differ, because schedule and rates are to come from the current config.
+
+    Raises:
+        CheckpointError: the configs differ; the message lists the keys and what to do.
+    """
+    differing = [
+        row for row in compare_configs(saved_text, current_text) if not (adjust_lr and row[0].startswith("SOLVER."))
+    ]
+    if not differing:
+        return
+    ways = ["start the run anew with another OUTPUT_DIR", "or resume with the saved values"]
+    if all(key.startswith("SOLVER.") for key, _, _ in differing):
+        ways.insert(0, "add --adjust-lr to go on with the new schedule and rates")
+    raise CheckpointError(
+        f"{output_dir} holds a run with another config; resuming it would mix the two:\n"
+        f"{format_table(['key', 'saved', 'now'], differing)}\n"
+        f"What to do: {', '.join(ways)}."
+    )
+
+
+def _flat(text: str) -> dict[str, Any]:
+    content = yaml.safe_load(text) or {}
+    return {f"{section}{key}": value for section in _SECTIONS for key, value in _leaves(content.get(section, {}))}
+
+
+def _leaves(value: Any) -> Iterator[tuple[str, Any]]:
+    """Yields (".A.B", leaf) of nested mappings; ("", value) of a leaf itself."""
+    if not isinstance(value, Mapping):
+        yield "", value
+        return
+    for name, entry in value.items():
+        yield from ((f".{name}{key}", leaf) for key, leaf in _leaves(entry))
+
+
+def _may_grow(key: str, saved: Mapping[str, Any], current: Mapping[str, Any]) -> bool:
+    if key not in _MAY_GROW or current.get("SOLVER.SCHEDULER") in _WHOLE_RUN_SCHEDULES:
+        return False
+    before, now = saved.get(key, 0), current.get(key, 0)
+    return bool(0 < before <= now)
