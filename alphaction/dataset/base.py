@@ -1,0 +1,58 @@
+"""What the loader, the engine and the evaluation ask of a dataset."""
+
+from collections.abc import Hashable
+from typing import Any, ClassVar
+
+from torch.utils.data import Dataset
+
+from alphaction.structures.clip import ClipKey, ClipSample, Draw, SkippedClip
+from alphaction.structures.labels import LabelMap
+
+
+class ClipDataset(Dataset[ClipSample | SkippedClip]):
+    """Contract of a dataset of clips.
+
+    All randomness of a sample comes from ``utils.seed.sample_generator(*draw)``, so that it does not depend on the
+    worker, the process or the samples before. A clip that cannot be read gives, in test, a :class:`SkippedClip`,
+    and in training a later readable clip that lists it in ``ClipSample.skipped``.
+
+    Attributes:
+        labels: the classes, in the order of the columns of scores and labels.
+        evaluator: registered name of the evaluator that can score it.
+    """
+
+    labels: LabelMap
+    evaluator: ClassVar[str]
+
+    @classmethod
+    def from_catalog(cls, entry: Any, cfg: Any, is_train: bool) -> "ClipDataset":
+        """Returns the dataset of a catalog entry (name, dataset, arguments), with its transforms.
+
+        Raises:
+            DataError: a file or a row of it cannot be used.
+        """
+        raise NotImplementedError
+
+    @classmethod
+    def labels_of(cls, entry: Any) -> LabelMap:
+        """Returns the classes of a catalog entry; opens its label file only.
+
+        Raises:
+            DataError: the entry or its label file cannot be used.
+        """
+        raise NotImplementedError
+
+    def __len__(self) -> int:
+        raise NotImplementedError
+
+    def __getitem__(self, item: int | Draw) -> ClipSample | SkippedClip:
+        """Returns a sample; a plain index means ``Draw(0, 0, index)``."""
+        raise NotImplementedError
+
+    def key(self, index: int) -> ClipKey:
+        """Returns which clip stands at ``index``."""
+        raise NotImplementedError
+
+    def size_group(self, index: int) -> Hashable:
+        """Returns (height, width) of the clip's frames after resizing, without reading them."""
+        raise NotImplementedError

@@ -1,0 +1,25 @@
+"""Measures alphaction on this machine: ``data`` (loading of clips) or ``eval`` (the AVA metric)."""
+
+import argparse
+import sys
+
+from alphaction.benchmark import data, evaluation
+from alphaction.utils.errors import UserError
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, module in (("data", data), ("eval", evaluation)):
+        command = commands.add_parser(name, help=module.__doc__, description=module.__doc__)
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
+    args = parser.parse_args(argv)
+    try:
+        print(args.run(args))
+    except UserError as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()
