@@ -4,6 +4,7 @@ from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
+from torch import nn
 
 T = TypeVar("T")
 
@@ -28,6 +29,13 @@ def synchronize() -> None:
     """Waits until every process has come here."""
     if get_world_size() > 1:
         dist.barrier()
+
+
+def synchronize_buffers(model: nn.Module) -> None:
+    """Gives every process rank 0's buffers, such as running statistics, which each has updated on its own clips."""
+    if get_world_size() > 1:
+        for buffer in model.buffers():
+            dist.broadcast(buffer, src=0)
 
 
 def gather_objects(value: T) -> list[T]:

@@ -15,3 +15,7 @@ class DataError(UserError):
 
 class CheckpointError(UserError):
     """A weight file or an output folder cannot be used."""
+
+
+class LocalError(UserError):
+    """Something that one process of a run may meet alone, so that it speaks whatever its rank."""

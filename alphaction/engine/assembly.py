@@ -1,0 +1,126 @@
+"""A run put together: the model with its weights, then the trainer, and what a checkpoint holds of them."""
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+from yacs.config import CfgNode
+
+from alphaction.checkpoint import Checkpointer
+from alphaction.engine.flags import Flags
+from alphaction.engine.launch import Process
+from alphaction.engine.setup import ResolvedConfig, TrainingData, make_train_loader
+from alphaction.engine.skipped import SkippedClips
+from alphaction.engine.start import find_run, load_start
+from alphaction.engine.trainer import Trainer
+from alphaction.solver import FactorScheduler, build_optimizer, build_scheduler, load_optimizer_state
+from alphaction.tasks.base import Task
+from alphaction.utils.comm import synchronize_buffers
+from alphaction.utils.seed import seed_everything
+
+logger = logging.getLogger(__name__)
+
+_AMP_TYPES = {"off": None, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run with its model, before its data.
+
+    Attributes:
+        model: on its device, not wrapped for several processes.
+        parts: of the run to continue, None for a new one.
+    """
+
+    cfg: CfgNode
+    flags: Flags
+    process: Process
+    checkpointer: Checkpointer
+    task: Task
+    model: nn.Module
+    parts: dict[str, Any] | None
+    seed: int
+
+
+def prepare_run(resolved: ResolvedConfig, flags: Flags, process: Process) -> Run:
+    """Returns the run with its weights loaded; it has opened no data and written nothing.
+
+    Raises:
+        CheckpointError: OUTPUT_DIR holds another run, or the weights do not fit.
+    """
+    cfg = resolved.cfg
+    checkpointer = Checkpointer(cfg.OUTPUT_DIR, kept=cfg.SOLVER.CHECKPOINTS_KEPT)
+    parts = find_run(cfg, flags, checkpointer)
+    seed = flags.seed if parts is None else int(parts["rng"]["seed"])
+    if seed != flags.seed:
+        logger.warning("The run goes on with the seed it was started with, %d, not with %d.", seed, flags.seed)
+    seed_everything(seed)
+    task = resolved.task_class.from_cfg(cfg)
+    model = task.build_model(cfg)
+    load_start(cfg, flags, task, model, parts)
+    return Run(cfg, flags, process, checkpointer, task, model.to(process.device), parts, seed)
+
+
+def make_trainer(run: Run, data: TrainingData) -> Trainer:
+    """Returns the trainer at the iteration where the run begins, without hooks."""
+    cfg, process = run.cfg, run.process
+    optimizer = build_optimizer(cfg, run.model)
+    scheduler = build_scheduler(cfg, optimizer, data.max_iter)
+    scaler = torch.amp.GradScaler(process.device.type) if cfg.SOLVER.AMP == "fp16" else None
+    start_iter = _restore(run, optimizer, scheduler, scaler)
+    return Trainer(
+        task=run.task,
+        model=_wrapped(run.model, process),
+        optimizer=optimizer,
+        scheduler=scheduler,
+        loader=make_train_loader(cfg, data, process, seed=run.seed, start_iter=start_iter),
+        device=process.device,
+        hooks=(),
+        max_iter=data.max_iter,
+        seed=run.seed,
+        rank=process.rank,
+        skipped=SkippedClips(cfg.DATALOADER.MAX_BAD_VIDEOS),
+        amp_dtype=_AMP_TYPES[cfg.SOLVER.AMP],
+        scaler=scaler,
+        clip_grad_norm=cfg.SOLVER.CLIP_GRAD_NORM,
+        iteration=start_iter,
+    )
+
+
+def save_run(run: Run, trainer: Trainer, *, is_final: bool) -> None:
+    """Writes the checkpoint of ``trainer.iteration`` finished steps; on rank 0 alone."""
+    synchronize_buffers(run.model)
+    parts = {
+        "model": run.model.state_dict(),
+        "optimizer": trainer.optimizer.state_dict(),
+        "scheduler": trainer.scheduler.state_dict(),
+        "task": run.task.state_dict(),
+        # Every draw comes from the seed and a number of the step or the clip, so this is the whole state.
+        "rng": {"seed": run.seed},
+        "config": run.cfg.dump(),
+    }
+    if trainer.scaler:
+        parts["scaler"] = trainer.scaler.state_dict()
+    run.checkpointer.save(trainer.iteration, parts, is_final=is_final)
+
+
+def _restore(
+    run: Run, optimizer: torch.optim.Optimizer, scheduler: FactorScheduler, scaler: torch.amp.GradScaler | None
+) -> int:
+    """Puts back what a checkpoint holds besides the model, and returns the number of finished steps."""
+    if run.parts is None:
+        return 0
+    load_optimizer_state(optimizer, run.parts["optimizer"])
+    scheduler.load_state_dict(run.parts["scheduler"])
+    if scaler and "scaler" in run.parts:
+        scaler.load_state_dict(run.parts["scaler"])
+    return int(run.parts["iteration"])
+
+
+def _wrapped(model: nn.Module, process: Process) -> nn.Module:
+    if process.world_size == 1:
+        return model
+    return DistributedDataParallel(model, device_ids=[process.device] if process.pins_memory else None)

@@ -1,0 +1,44 @@
+"""How a tool ends: a user's mistake is one message and exit code 2, an interruption the code of its signal."""
+
+import logging
+import sys
+from collections.abc import Callable
+
+from alphaction.engine.launch import rank_from_env
+from alphaction.utils.errors import LocalError, UserError
+
+logger = logging.getLogger(__name__)
+
+
+class Interrupted(Exception):
+    """The run was asked to stop and has saved what it had."""
+
+    def __init__(self, message: str, signal_number: int) -> None:
+        super().__init__(message)
+        self.signal_number = signal_number
+
+
+def run_tool(work: Callable[[], None]) -> int:
+    """Returns the exit code of a tool that does ``work``; of several processes rank 0 speaks for all."""
+    try:
+        work()
+    except UserError as error:
+        if rank_from_env() == 0 or isinstance(error, LocalError):
+            _say(f"error: {error}", logging.ERROR)
+        return 2
+    except Interrupted as stop:
+        if rank_from_env() == 0:
+            _say(str(stop), logging.WARNING)
+        return 128 + stop.signal_number
+    except KeyboardInterrupt:
+        _say("Interrupted.", logging.WARNING)
+        return 130
+    return 0
+
+
+def _say(message: str, level: int) -> None:
+    """Writes to the log when one is open (console and file), else to the console."""
+    if logging.getLogger("alphaction").handlers:
+        logger.log(level, "%s", message)
+    else:
+        sys.stderr.write(message + "\n")

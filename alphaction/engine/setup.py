@@ -1,0 +1,156 @@
+"""The one place where a run is put together from its config."""
+
+import importlib
+import logging
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+from torch.utils.data import DataLoader
+from yacs.config import CfgNode
+
+import alphaction.tasks
+from alphaction.config import load_cfg
+from alphaction.config.check import check_cfg
+from alphaction.config.load import option_keys
+from alphaction.config.scaling import describe_scaling, scale_schedule
+from alphaction.dataset.build import concat_datasets, make_data_loader
+from alphaction.engine.flags import Flags
+from alphaction.engine.launch import Process, world_size_from_env
+from alphaction.tasks.base import TASKS, Task
+from alphaction.utils.errors import ConfigError
+from alphaction.utils.logger import format_table
+from alphaction.utils.registry import import_submodules
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedConfig:
+    """A config that can run, its task, and what the user should hear about how the schedule came to be."""
+
+    cfg: CfgNode
+    task_class: type[Task]
+    scaling: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingData:
+    """The training set and the length of the run on it."""
+
+    dataset: Any
+    epoch_length: int
+    max_iter: int
+
+
+def resolve_config(flags: Flags, needs: Sequence[str]) -> ResolvedConfig:
+    """Returns the config of the flags: scaled, completed from the label files, checked and frozen.
+
+    Args:
+        flags: what was typed.
+        needs: keys of DATASETS that must not be empty.
+
+    Raises:
+        ConfigError: everything that is wrong with it, before any data is opened.
+    """
+    typed = option_keys(flags.opts)
+    given = load_given(flags)
+    for module in given.CUSTOM_IMPORTS:
+        _import_custom(module)
+    import_submodules(alphaction.tasks)
+    task_class = TASKS.get(given.TASK)
+    for key in needs:
+        if not given.DATASETS[key]:
+            raise ConfigError(
+                f"DATASETS.{key} is empty: give a name of the catalog or the path of a data set YAML file."
+            )
+    scaled = scale_schedule(given, typed)
+    cfg = task_class.resolve_config(scaled)
+    check_cfg(cfg, world_size_from_env())
+    cfg.freeze()
+    return ResolvedConfig(cfg, task_class, describe_scaling(given, scaled, typed))
+
+
+def load_given(flags: Flags) -> CfgNode:
+    """Returns the config as it was given, before anything is scaled or completed."""
+    return load_cfg(flags.config_file or None, flags.opts)
+
+
+def open_training_data(cfg: CfgNode, task: Task) -> TrainingData:
+    """Returns the joined training sets, and how many iterations MAX_EPOCHS or MAX_ITER ask for.
+
+    Raises:
+        ConfigError: a step of the schedule lies behind its end.
+    """
+    dataset = concat_datasets([task.build_dataset(cfg, name, is_train=True) for name in cfg.DATASETS.TRAIN])
+    epoch_length = math.ceil(len(dataset) / cfg.SOLVER.VIDEOS_PER_BATCH)
+    max_iter = cfg.SOLVER.MAX_EPOCHS * epoch_length or cfg.SOLVER.MAX_ITER
+    late = [step for step in cfg.SOLVER.STEPS if step >= max_iter]
+    if late and cfg.SOLVER.SCHEDULER == "warmup_multi_step":
+        raise ConfigError(
+            f"SOLVER.STEPS {late} lie behind the last iteration: SOLVER.MAX_EPOCHS {cfg.SOLVER.MAX_EPOCHS} x "
+            f"{epoch_length} iterations = {max_iter}. Lower STEPS, or write () for none."
+        )
+    return TrainingData(dataset, epoch_length, max_iter)
+
+
+def make_train_loader(cfg: CfgNode, data: TrainingData, process: Process, *, seed: int, start_iter: int) -> DataLoader:
+    """Returns the loader of the batches from ``start_iter`` on."""
+    return make_data_loader(
+        data.dataset,
+        cfg,
+        is_train=True,
+        seed=seed,
+        start_iter=start_iter,
+        num_iterations=data.max_iter,
+        rank=process.rank,
+        world_size=process.world_size,
+        pin_memory=process.pins_memory,
+    )
+
+
+def make_test_loader(cfg: CfgNode, dataset: Any, process: Process) -> DataLoader:
+    """Returns the loader of this process's share of a test set."""
+    return make_data_loader(
+        dataset,
+        cfg,
+        is_train=False,
+        seed=0,
+        rank=process.rank,
+        world_size=process.world_size,
+        pin_memory=process.pins_memory,
+    )
+
+
+def describe_parameters(task: Task, model: nn.Module) -> str:
+    """Returns a table of the model's units: parameters, how many of them train, and a sum."""
+    rows = []
+    for unit in task.stages(model):
+        parameters = [p for module in unit.modules.values() for p in module.parameters()]
+        total = sum(p.numel() for p in parameters)
+        rows.append((unit.name, total, sum(p.numel() for p in parameters if p.requires_grad)))
+    rows.append(("all", sum(row[1] for row in rows), sum(row[2] for row in rows)))
+    return format_table(("unit", "parameters", "trainable"), rows)
+
+
+def describe_schedule(cfg: CfgNode, max_iter: int) -> str:
+    """Returns the schedule in one sentence."""
+    solver = cfg.SOLVER
+    change = f", x {solver.GAMMA:g} at {tuple(solver.STEPS)}" if solver.SCHEDULER == "warmup_multi_step" else ""
+    warmup = f", {solver.WARMUP_ITERS} of them {solver.WARMUP_METHOD} warm-up" if solver.WARMUP_ON else ""
+    return (
+        f"{max_iter} iterations of {solver.VIDEOS_PER_BATCH} clips{warmup}; learning rate {solver.BASE_LR:g} "
+        f"({solver.SCHEDULER}{change})."
+    )
+
+
+def _import_custom(module: str) -> None:
+    try:
+        importlib.import_module(module)
+    except ImportError as error:
+        raise ConfigError(
+            f'CUSTOM_IMPORTS: cannot import "{module}": {error}. Write it as in an import statement, and put its '
+            "folder on PYTHONPATH."
+        ) from error

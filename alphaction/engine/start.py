@@ -1,0 +1,117 @@
+"""Where a run begins: from its own checkpoint, from a weight file, or from random weights."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+from yacs.config import CfgNode
+
+from alphaction.checkpoint import Checkpointer, LoadReport, check_same_run, load_weights, restore_model
+from alphaction.checkpoint.checkpointer import PARTS
+from alphaction.checkpoint.reading import read_file
+from alphaction.engine.flags import Flags
+from alphaction.tasks.base import Task
+from alphaction.utils.errors import CheckpointError
+
+logger = logging.getLogger(__name__)
+
+
+def find_run(cfg: CfgNode, flags: Flags, checkpointer: Checkpointer) -> dict[str, Any] | None:
+    """Returns the parts of the run to continue, or None to begin a new one.
+
+    A run in OUTPUT_DIR goes first. Else MODEL.WEIGHT may hold a whole run, which is continued unless ``--transfer``
+    or ``--no-head`` asks for its weights only.
+
+    Raises:
+        CheckpointError: the run was started with another config, or its training state is of another program.
+    """
+    parts, source = checkpointer.load_last(), str(checkpointer.output_dir)
+    if parts is not None:
+        ignored = [flag for flag, given in (("--transfer", flags.transfer), ("--no-head", flags.no_head)) if given]
+        if ignored:
+            logger.info("%s have no effect: the run in %s is resumed whole.", " and ".join(ignored), source)
+    elif cfg.MODEL.WEIGHT and not (flags.transfer or flags.no_head):
+        parts, source = _run_in(cfg.MODEL.WEIGHT), cfg.MODEL.WEIGHT
+    if parts is not None:
+        check_same_run(parts["config"], cfg.dump(), source, adjust_lr=flags.adjust_lr)
+        logger.info("Continuing %s after %d iterations.", source, parts["iteration"])
+    return parts
+
+
+def load_start(cfg: CfgNode, flags: Flags, task: Task, model: nn.Module, parts: Mapping[str, Any] | None) -> None:
+    """Fills the model from the run to continue, or from MODEL.WEIGHT, or leaves it as it was initialised.
+
+    Raises:
+        CheckpointError: the weights do not fit; the message holds the report and the model is unchanged.
+    """
+    if parts is not None:
+        task.load_state_dict(parts["task"])
+        restore_model(model, parts["model"], source="The checkpoint", units=_units(task, model))
+    elif cfg.MODEL.WEIGHT:
+        report = load_weights(
+            model,
+            cfg.MODEL.WEIGHT,
+            head_prefixes=task.head_prefixes(model),
+            no_head=flags.no_head,
+            units=_units(task, model),
+        )
+        _refuse_other_head(report, cfg.MODEL.WEIGHT)
+    else:
+        logger.warning("MODEL.WEIGHT is empty: training starts from random weights.")
+
+
+def load_for_test(cfg: CfgNode, task: Task, model: nn.Module, *, is_typed: bool) -> Path:
+    """Fills every tensor of the model and returns the file they came from.
+
+    MODEL.WEIGHT given on the command line goes first, then the last checkpoint in OUTPUT_DIR, then the config's
+    MODEL.WEIGHT.
+
+    Raises:
+        CheckpointError: there is no file, or it does not fill the model.
+    """
+    checkpointer = Checkpointer(cfg.OUTPUT_DIR)
+    if not is_typed and (parts := checkpointer.load_last()) is not None:
+        task.load_state_dict(parts["task"])
+        restore_model(model, parts["model"], source=cfg.OUTPUT_DIR, units=_units(task, model))
+        logger.info("Testing the run in %s after %d iterations.", cfg.OUTPUT_DIR, parts["iteration"])
+        return Path(cfg.OUTPUT_DIR)
+    if not cfg.MODEL.WEIGHT:
+        raise CheckpointError(
+            f"Nothing to test: {cfg.OUTPUT_DIR} holds no checkpoint and MODEL.WEIGHT is empty. Train first, or give "
+            "MODEL.WEIGHT a file."
+        )
+    path = Path(cfg.MODEL.WEIGHT)
+    saved = read_file(path).get("task")
+    if isinstance(saved, dict) and "class_ids" in saved:
+        task.load_state_dict(saved)
+    units = _units(task, model)
+    load_weights(model, path, units=units, required_units=[name for name, _ in units])
+    return path
+
+
+def _run_in(path: str) -> dict[str, Any] | None:
+    """Returns the run a weight file holds, None when it holds weights alone."""
+    content = read_file(Path(path))
+    if "optimizer" not in content:
+        return None
+    if all(part in content for part in PARTS):
+        return content
+    raise CheckpointError(
+        f"{path} holds a training state of another program beside its weights, which cannot be continued exactly. "
+        "Add --transfer to start a new run from its weights."
+    )
+
+
+def _refuse_other_head(report: LoadReport, path: str) -> None:
+    if report.wrong_shape:
+        shapes = "; ".join(f"{key}: file {file}, model {model}" for key, file, model in report.wrong_shape)
+        raise CheckpointError(
+            f"The head in {path} has other shapes than this model's: {shapes}. Add --no-head to leave the file's head "
+            "out and train a new one, or correct the number of classes."
+        )
+
+
+def _units(task: Task, model: nn.Module) -> list[tuple[str, tuple[str, ...]]]:
+    return [(unit.name, tuple(unit.modules)) for unit in task.stages(model)]

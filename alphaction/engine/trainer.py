@@ -1,0 +1,173 @@
+"""The training loop."""
+
+import signal
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import FrameType
+
+import torch
+from torch import Tensor, nn
+
+from alphaction.engine.cli import Interrupted
+from alphaction.engine.skipped import SkippedClips
+from alphaction.solver import FactorScheduler
+from alphaction.structures.clip import ClipBatch, StepOutput
+from alphaction.tasks.base import Task
+from alphaction.utils.comm import any_rank
+from alphaction.utils.errors import LocalError, UserError
+from alphaction.utils.seed import derived_seed
+
+
+class Hook:
+    """Something that happens around the steps. ``trainer.iteration`` counts finished steps."""
+
+    def before_train(self, trainer: "Trainer") -> None: ...
+
+    def before_step(self, trainer: "Trainer") -> None: ...
+
+    def after_step(self, trainer: "Trainer") -> None: ...
+
+    def after_train(self, trainer: "Trainer") -> None: ...
+
+    def on_interrupt(self, trainer: "Trainer") -> str:
+        """Called when the run was asked to stop, after a whole step; returns a sentence for the user."""
+        return ""
+
+
+@dataclass(slots=True)
+class StepRecord:
+    """What hooks can say about the step that has just finished."""
+
+    output: StepOutput
+    total_loss: Tensor
+    num_clips: int
+    data_seconds: float
+    step_seconds: float
+    grad_norm: Tensor | None
+
+
+@dataclass
+class Trainer:
+    """Runs a task's steps over a loader until ``max_iter`` steps are finished.
+
+    Attributes:
+        model: on its device, wrapped for several processes if there are several.
+        loader: gives the batches from step ``iteration`` on.
+        amp_dtype: type of autocast's arithmetic, None for none.
+        scaler: scales the loss of fp16 runs.
+        clip_grad_norm: largest norm of all gradients together, 0 for no limit.
+        iteration: finished steps.
+    """
+
+    task: Task
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    scheduler: FactorScheduler
+    loader: Iterable[ClipBatch]
+    device: torch.device
+    hooks: Sequence[Hook]
+    max_iter: int
+    seed: int
+    rank: int
+    skipped: SkippedClips
+    amp_dtype: torch.dtype | None = None
+    scaler: torch.amp.GradScaler | None = None
+    clip_grad_norm: float = 0.0
+    iteration: int = 0
+    record: StepRecord | None = field(default=None, init=False)
+    _signal: int = field(default=0, init=False)
+
+    def train(self) -> None:
+        """Runs all steps that are left.
+
+        Raises:
+            Interrupted: SIGTERM or Ctrl-C came; the step was finished and the hooks have saved the run.
+            UserError: a loss is not finite, or too many clips cannot be read.
+        """
+        self.model.train()
+        with self._catching_signals():
+            self._each_hook("before_train")
+            batches = iter(self.loader)
+            while self.iteration < self.max_iter:
+                self._each_hook("before_step")
+                started = time.perf_counter()
+                batch = next(batches)
+                data_seconds = time.perf_counter() - started
+                self.skipped.add(batch.skipped)
+                self._step(batch.to(self.device, non_blocking=True), started, data_seconds)
+                self.iteration += 1
+                self._each_hook("after_step")
+                self._stop_if_asked()
+            self._each_hook("after_train")
+
+    def _step(self, batch: ClipBatch, started: float, data_seconds: float) -> None:
+        torch.manual_seed(derived_seed(self.seed, self.iteration, self.rank))
+        generator = torch.Generator().manual_seed(derived_seed(self.seed, self.iteration, self.rank, 1))
+        with torch.autocast(self.device.type, dtype=self.amp_dtype, enabled=self.amp_dtype is not None):
+            output = self.task.train_step(self.model, batch, generator)
+        total = sum(output.losses.values(), start=torch.zeros((), device=self.device))
+        self._refuse_non_finite(batch, output, total)
+        self.optimizer.zero_grad(set_to_none=True)
+        (self.scaler.scale(total) if self.scaler else total).backward()
+        grad_norm = self._update()
+        self.scheduler.step()
+        self.task.after_step(output)
+        seconds = time.perf_counter() - started
+        self.record = StepRecord(output, total.detach(), len(batch), data_seconds, seconds, grad_norm)
+
+    def _update(self) -> Tensor | None:
+        grad_norm = None
+        if self.scaler:
+            self.scaler.unscale_(self.optimizer)
+        if self.clip_grad_norm:
+            grad_norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.clip_grad_norm)
+        if self.scaler:
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
+        else:
+            self.optimizer.step()
+        return grad_norm
+
+    def _refuse_non_finite(self, batch: ClipBatch, output: StepOutput, total: Tensor) -> None:
+        """Stops every process when the loss of one of them is not finite, before any weight is changed."""
+        broken = not bool(torch.isfinite(total))
+        if not any_rank(broken, self.device):
+            return
+        if not broken:
+            raise UserError(f"The loss of another process is not finite in iteration {self.iteration + 1}.")
+        terms = ", ".join(f"{name} {value.item():g}" for name, value in output.losses.items())
+        raise LocalError(
+            f"The loss is not finite in iteration {self.iteration + 1} ({terms}), on the clips "
+            f"{', '.join(map(str, batch.keys))}. Look at these clips; if they are sound, lower SOLVER.BASE_LR, "
+            "lengthen SOLVER.WARMUP_ITERS or set SOLVER.CLIP_GRAD_NORM. No weight was changed by this step."
+        )
+
+    def _each_hook(self, event: str) -> None:
+        for hook in self.hooks:
+            getattr(hook, event)(self)
+
+    def _stop_if_asked(self) -> None:
+        if self.iteration >= self.max_iter or not any_rank(bool(self._signal), self.device):
+            return
+        number = self._signal or signal.SIGTERM
+        sentences = [sentence for hook in self.hooks if (sentence := hook.on_interrupt(self))]
+        name = signal.Signals(number).name
+        raise Interrupted(f"{name} after iteration {self.iteration}. {' '.join(sentences)}", number)
+
+    @contextmanager
+    def _catching_signals(self) -> Iterator[None]:
+        """Turns the first SIGTERM or SIGINT into a stop after the running step; a second one acts at once."""
+
+        def note(number: int, frame: FrameType | None) -> None:
+            self._signal = number
+            for caught, handler in previous.items():
+                signal.signal(caught, handler)
+
+        previous = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)

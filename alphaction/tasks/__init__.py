@@ -1,0 +1,1 @@
+"""The rooms joined: model, data and metric of each kind of problem."""

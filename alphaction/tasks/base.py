@@ -1,0 +1,80 @@
+"""What the engine asks of a task; it knows this contract and nothing else about what is learnt."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, ClassVar
+
+import torch
+from torch import nn
+
+from alphaction.structures.clip import ClipBatch, ClipPrediction, StepOutput
+from alphaction.structures.labels import LabelMap
+from alphaction.utils.registry import Registry
+
+TASKS: "Registry[type[Task]]" = Registry("task (TASK)")
+
+
+class Task:
+    """One kind of learning problem: joins model, data and metric.
+
+    ``labels`` are the classes, for the results of whoever asks.
+
+    Inherited code is the one-pass ``predict`` and the empty hooks; a task is composed of functions, not of tasks.
+    """
+
+    name: ClassVar[str]
+    labels: LabelMap
+
+    @classmethod
+    def resolve_config(cls, cfg: Any) -> Any:
+        """Returns the config with what the data decide (class counts) filled in; opens label files only."""
+        return cfg
+
+    @classmethod
+    def from_cfg(cls, cfg: Any) -> "Task":
+        """Returns the task of a resolved config."""
+        raise NotImplementedError
+
+    def build_model(self, cfg: Any) -> nn.Module:
+        raise NotImplementedError
+
+    def head_prefixes(self, model: nn.Module) -> tuple[str, ...]:
+        """Returns the state-dict prefixes that ``--no-head`` leaves out."""
+        raise NotImplementedError
+
+    def stages(self, model: nn.Module) -> Sequence[Any]:
+        """Returns the units of the model from input to head: ``name`` and ``modules`` (by qualified name)."""
+        raise NotImplementedError
+
+    def build_dataset(self, cfg: Any, name: str, is_train: bool) -> Any:
+        """Returns the dataset registered under ``name``, with its transforms."""
+        raise NotImplementedError
+
+    def open_video(self, cfg: Any, video_path: Any, boxes_path: Any) -> Any:
+        """Returns one video as a test set, for the demo; ``boxes_path`` says where to look, if the task needs it."""
+        raise NotImplementedError
+
+    def train_step(self, model: nn.Module, batch: ClipBatch, generator: torch.Generator) -> StepOutput:
+        """Returns weighted losses of one batch; ``generator`` (CPU) is the only source of randomness."""
+        raise NotImplementedError
+
+    def after_step(self, output: StepOutput) -> None:
+        """Called after the optimizer's step with what ``train_step`` returned."""
+
+    def predict(self, model: nn.Module, loader: Iterable[ClipBatch]) -> Iterator[ClipPrediction]:
+        """Yields predictions of every clip, in one pass, on whatever device the batches are."""
+        for batch in loader:
+            yield from self.predict_batch(model, batch)
+
+    def predict_batch(self, model: nn.Module, batch: ClipBatch) -> list[ClipPrediction]:
+        raise NotImplementedError
+
+    def make_evaluator(self, cfg: Any, dataset: Any) -> Any:
+        """Returns the evaluator of a dataset built by ``build_dataset``."""
+        raise NotImplementedError
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns what a checkpoint must hold besides the model: plain values and tensors."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Puts back what ``state_dict`` returned."""
