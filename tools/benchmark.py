@@ -4,10 +4,10 @@ import argparse
 import sys
 
 from alphaction.benchmark import data, evaluation
-from alphaction.utils.errors import UserError
+from alphaction.engine.cli import run_tool
 
 
-def main(argv: list[str] | None = None) -> None:
+def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     for name, module in (("data", data), ("eval", evaluation)):
@@ -15,11 +15,8 @@ def main(argv: list[str] | None = None) -> None:
         module.add_arguments(command)
         command.set_defaults(run=module.run)
     args = parser.parse_args(argv)
-    try:
-        print(args.run(args))
-    except UserError as error:
-        sys.exit(f"error: {error}")
+    return run_tool(lambda: print(args.run(args)))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -12,6 +12,7 @@ from alphaction.engine.predictor import VideoPredictor
 from alphaction.engine.setup import load_given
 from alphaction.evaluation.ava import collect_boxes
 from alphaction.structures.ava_csv import write_results_csv
+from alphaction.utils.errors import UserError
 from alphaction.utils.logger import setup_logger
 from alphaction.visualization.video import write_annotated_video
 
@@ -36,14 +37,15 @@ def parse_flags(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 def run_demo(typed: argparse.Namespace) -> None:
     setup_logger(None)
+    results = typed.output / f"{typed.video.stem}.csv"
+    annotated = typed.output / f"{typed.video.stem}.mp4"
+    if {results.resolve(), annotated.resolve()} & {typed.video.resolve(), typed.boxes.resolve()}:
+        raise UserError(f"The results would overwrite {typed.video} or {typed.boxes}; choose another --output.")
     flags = Flags(config_file=typed.config_file, opts=tuple(typed.opts))
     with launched(load_given(flags).DEVICE) as process:
         predictor = VideoPredictor.from_flags(flags, process)
         predictions = predictor.predict(typed.video, typed.boxes)
     labels = predictor.labels
-    results = typed.output / f"{typed.video.stem}.csv"
-    annotated = typed.output / f"{typed.video.stem}.mp4"
-    results.parent.mkdir(parents=True, exist_ok=True)
     write_results_csv(results, collect_boxes(predictions, len(labels)).rows(labels, 0.0))
     num_frames = write_annotated_video(
         typed.video, predictions, labels, annotated, threshold=typed.threshold, top=typed.top

@@ -7,6 +7,7 @@ people the model has not seen, and writes a page about it. Every step is a comma
 import argparse
 import json
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -63,7 +64,9 @@ def make_demo(flags: argparse.Namespace) -> None:
     for name, *words in steps:
         commands.append(shlex.join(["python", f"tools/{name}", *words]))
         print(f"\n$ {commands[-1]}", flush=True)
-        code = subprocess.run([sys.executable, str(TOOLS / name), *words]).returncode
+        code = run_to_its_end([sys.executable, str(TOOLS / name), *words])
+        if code == 128 + signal.SIGINT:
+            raise KeyboardInterrupt
         if code:
             raise UserError(f"tools/{name} ended with exit code {code}; see its message above.")
     report = write_demo_report(root, dataset=dataset, run=run, shuffled=shuffled, video=video, commands=commands)
@@ -74,6 +77,16 @@ def make_demo(flags: argparse.Namespace) -> None:
     print(f"  {'results':>16}: {run / 'inference/val'}")
     print(f"With the frames of every clip shuffled: {without_order:.4f}")
     print(f"{scores[0]['primary']} = {score:.8f}")
+
+
+def run_to_its_end(command: Sequence[str]) -> int:
+    """Returns the exit code; Ctrl-C reaches the tool as well, which is given the time to save."""
+    process = subprocess.Popen(command)
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            continue
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ class Checkpointer:
     main process writes; in the others :meth:`save` does nothing.
 
     Args:
-        output_dir: the run's folder; created at the first save. Half-written files of killed runs are removed.
+        output_dir: the run's folder; created at the first save.
         kept: numbered checkpoints to keep, newest first; 0 keeps all. ``model_final.pth`` and the file
             ``last_checkpoint`` names are never removed. A checkpoint's ``memory_<iteration>.safetensors`` goes with it.
     """
@@ -41,6 +41,9 @@ class Checkpointer:
     def __init__(self, output_dir: str | Path, *, kept: int = 0) -> None:
         self.output_dir = Path(output_dir)
         self.kept = kept
+
+    def remove_leftovers(self) -> None:
+        """Removes half-written files of killed runs; for the run that is going to write here, and no other."""
         if is_main_process() and (removed := remove_partial_files(self.output_dir)):
             logger.warning("Removed half-written files of a killed run: %s", ", ".join(removed))
 

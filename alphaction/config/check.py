@@ -1,6 +1,7 @@
 """Rules between configuration values; every broken one is found before any data is opened."""
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from yacs.config import CfgNode
@@ -49,7 +50,7 @@ _NOT_NEGATIVE = (
     "SOLVER.CLIP_GRAD_NORM",
     "SOLVER.CHECKPOINTS_KEPT",
 )
-_SHARES = (
+_BETWEEN_0_AND_1 = (
     "INPUT.FLIP_PROB",
     "TEST.BOX_THRESH",
     "TEST.ACTION_THRESH",
@@ -65,19 +66,21 @@ _LENGTHS = {
 }
 
 
-def check_cfg(cfg: CfgNode, world_size: int = 1) -> None:
+def check_cfg(cfg: CfgNode, world_size: int = 1, *, needs: Collection[str] = (), trains: bool = True) -> None:
     """Checks all rules between values.
 
     Args:
-        cfg: the resolved config.
+        cfg: the config.
         world_size: number of processes of the run.
+        needs: lists of DATASETS that must not be empty.
+        trains: False leaves out what matters in training alone.
 
     Raises:
         ConfigError: one line a problem: key, value, rule, remedy.
     """
     values = flat_keys(cfg)
-    problems = [*_ranges(values), *_clip(values), *_classes(values), *_schedule(values, world_size)]
-    problems += _interaction(values)
+    problems = [*_datasets(values, needs), *_ranges(values), *_clip(values), *_classes(values), *_interaction(values)]
+    problems += [*(_schedule(values) if trains else ()), *_shares(values, world_size, trains)]
     if problems:
         raise ConfigError("The configuration cannot run:\n" + "\n".join(f"- {line}" for line in problems))
 
@@ -103,17 +106,27 @@ def loss_weight_advice(cfg: CfgNode) -> list[str]:
     return advice
 
 
+def _datasets(values: dict[str, Any], needs: Collection[str]) -> Iterator[str]:
+    hint = {"TEST": "; or train with --skip-val-in-train --skip-final-test"}
+    for name in needs:
+        if not values[f"DATASETS.{name}"]:
+            yield (
+                f"DATASETS.{name} is empty: give a name of the catalog or the path of a data set YAML file"
+                f"{hint.get(name, '')}."
+            )
+
+
 def _ranges(values: dict[str, Any]) -> Iterator[str]:
     for key, allowed in _CHOICES.items():
         if values[key] not in allowed:
             yield f'{key} is "{values[key]}"; choose one of {", ".join(allowed)}.'
     for key in _AT_LEAST_ONE:
-        if values[key] < 1:
+        if not values[key] >= 1:
             yield f"{key} is {values[key]}; it must be at least 1."
     for key in _NOT_NEGATIVE:
-        if values[key] < 0:
-            yield f"{key} is {values[key]}; it must not be negative."
-    for key in _SHARES:
+        if not 0 <= values[key] < math.inf:
+            yield f"{key} is {values[key]}; it must not be negative, and a number."
+    for key in _BETWEEN_0_AND_1:
         if not 0 <= values[key] <= 1:
             yield f"{key} is {values[key]}; it must lie between 0 and 1."
     for key, length in _LENGTHS.items():
@@ -148,7 +161,7 @@ def _classes(values: dict[str, Any]) -> Iterator[str]:
         )
 
 
-def _schedule(values: dict[str, Any], world_size: int) -> Iterator[str]:
+def _schedule(values: dict[str, Any]) -> Iterator[str]:
     steps, length = list(values["SOLVER.STEPS"]), values["SOLVER.MAX_ITER"]
     if values["SOLVER.SCHEDULER"] == "warmup_multi_step":
         if steps != sorted(set(steps)) or (steps and steps[0] < 1):
@@ -158,7 +171,10 @@ def _schedule(values: dict[str, Any], world_size: int) -> Iterator[str]:
                 f"SOLVER.STEPS {tuple(steps)} must lie below SOLVER.MAX_ITER {length}: "
                 "a later step would never happen. Lower STEPS or raise MAX_ITER; STEPS () takes none."
             )
-    for key in ("SOLVER.VIDEOS_PER_BATCH", "TEST.VIDEOS_PER_BATCH"):
+
+
+def _shares(values: dict[str, Any], world_size: int, trains: bool) -> Iterator[str]:
+    for key in ("SOLVER.VIDEOS_PER_BATCH", "TEST.VIDEOS_PER_BATCH")[0 if trains else 1 :]:
         if values[key] % world_size:
             yield (
                 f"{key} is {values[key]}, the number over all processes, and does not divide by the "

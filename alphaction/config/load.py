@@ -1,7 +1,6 @@
 """From YAML files and command-line words to one config; and back to ``config.yaml``."""
 
 import ast
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from yacs.config import CfgNode
 
 from alphaction.config.defaults import _C
 from alphaction.utils.errors import ConfigError
+from alphaction.utils.files import write_text
 from alphaction.utils.registry import nearest
 
 
@@ -57,10 +57,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
 def dump_cfg(cfg: CfgNode, output_dir: str | Path) -> Path:
     """Writes the resolved config to ``output_dir/config.yaml``; loading it gives the same config."""
     target = Path(output_dir) / "config.yaml"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_suffix(".yaml.tmp")
-    partial.write_text(cfg.dump())
-    os.replace(partial, target)
+    write_text(target, cfg.dump())
     return target
 
 
@@ -144,14 +141,14 @@ def _coerced(key: str, value: Any, default: Any) -> Any:
     wanted = type(default)
     if isinstance(value, bool) != isinstance(default, bool):
         pass
+    elif wanted in (tuple, list) and isinstance(value, list | tuple):
+        return wanted(_coerced_item(key, item, default) for item in value)
     elif isinstance(value, wanted):
         return value
     elif wanted is float and isinstance(value, int):
         return float(value)
     elif wanted is int and isinstance(value, float) and value.is_integer():
         return int(value)
-    elif wanted in (tuple, list) and isinstance(value, list | tuple):
-        return wanted(value)
     elif wanted is tuple and isinstance(value, str):
         raise ConfigError(f'{key} takes a list, got the text "{value}"; write ("{value}",).')
     elif wanted is str:
@@ -159,6 +156,18 @@ def _coerced(key: str, value: Any, default: Any) -> Any:
     elif wanted is float and isinstance(value, str) and _is_float(value):
         return float(value)
     raise ConfigError(f"{key} takes a value such as {default!r} ({wanted.__name__}), got {value!r}.")
+
+
+def _coerced_item(key: str, item: Any, default: Any) -> Any:
+    """Returns an item of a list in the type of the default's items; lists without a default hold texts."""
+    example = default[0] if default else ""
+    if isinstance(item, list | tuple) and isinstance(example, str) and default:
+        return list(item)  # a list of lists, as MODEL.IA_STRUCTURE.I_BLOCK_LIST takes it
+    if type(item) is type(example):
+        return item
+    if isinstance(example, float) and isinstance(item, int) and not isinstance(item, bool):
+        return float(item)
+    raise ConfigError(f"{key} takes a list of {type(example).__name__}, got {item!r} in it.")
 
 
 def _is_float(text: str) -> bool:

@@ -26,7 +26,7 @@ def scale_schedule(cfg: CfgNode, typed_keys: Collection[str] = ()) -> CfgNode:
     """
     if not cfg.SOLVER.REFERENCE_VIDEOS_PER_BATCH:
         return cfg
-    scaled = cfg if is_typed(typed_keys) else _by_rule(cfg)
+    scaled = cfg if is_typed(typed_keys) else _by_rule(cfg, typed_keys)
     scaled = scaled.clone()
     scaled.SOLVER.REFERENCE_VIDEOS_PER_BATCH = scaled.SOLVER.VIDEOS_PER_BATCH
     return scaled
@@ -40,7 +40,7 @@ def describe_scaling(before: CfgNode, after: CfgNode, typed_keys: Collection[str
     if is_typed(typed_keys):
         named = ", ".join(key for key in TYPED_SCHEDULE_KEYS if key in typed_keys)
         sentence = f"Linear scaling is off because {named} is given; the rule would have set the last column."
-        return f"{sentence}\n{_table(before, _by_rule(before), 'by the rule')}"
+        return f"{sentence}\n{_table(before, _by_rule(before, typed_keys), 'by the rule')}"
     sentence = f"Linear scaling from {reference} to {batch} clips per batch (factor {batch / reference:g})."
     return f"{sentence}\n{_table(before, after, 'in force')}"
 
@@ -50,11 +50,14 @@ def is_typed(typed_keys: Collection[str]) -> bool:
     return any(key in typed_keys for key in TYPED_SCHEDULE_KEYS)
 
 
-def _by_rule(cfg: CfgNode) -> CfgNode:
+def _by_rule(cfg: CfgNode, typed_keys: Collection[str]) -> CfgNode:
+    """Returns the scaled config; a period that was typed is meant as typed."""
     ratio = cfg.SOLVER.VIDEOS_PER_BATCH / cfg.SOLVER.REFERENCE_VIDEOS_PER_BATCH
     scaled = cfg.clone()
     scaled.SOLVER.BASE_LR = cfg.SOLVER.BASE_LR * ratio
     for name in _LENGTHS:
+        if f"SOLVER.{name}" in typed_keys:
+            continue
         value = cfg.SOLVER[name]
         is_list = isinstance(value, tuple)
         scaled.SOLVER[name] = tuple(_divided(entry, ratio) for entry in value) if is_list else _divided(value, ratio)

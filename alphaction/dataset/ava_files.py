@@ -57,6 +57,7 @@ class AvaFiles:
             if key not in known:
                 raise DataError(f'Data set "{name}": unknown entry "{key}"; {nearest(key, known)}')
         files = cls(**{key: value for key, value in arguments.items() if value})
+        _check_types(name, files)
         if not files.video_root:
             raise DataError(f'Data set "{name}" needs video_root, the folder of its videos.')
         if not files.ann_file and not files.csv_gt_file:
@@ -95,6 +96,21 @@ class AvaFiles:
         if unknown and not self.keep_classes:
             raise DataError(f"{self.labelmap_file} evaluates the class ids {unknown}, which the model does not have.")
         return tuple(class_id for class_id in ids if class_id in set(labels.ids))
+
+
+def _check_types(name: str, files: AvaFiles) -> None:
+    def is_ids(value: Any) -> bool:
+        return isinstance(value, list | tuple) and all(type(item) is int for item in value)
+
+    if not is_ids(files.keep_classes):
+        raise DataError(f'Data set "{name}": keep_classes is {files.keep_classes!r}; it takes a list of class ids.')
+    groups = files.groups
+    are_lists = isinstance(groups, Mapping) and all(is_ids(ids) for ids in groups.values())
+    if groups is not None and not isinstance(groups, str) and not are_lists:
+        raise DataError(
+            f'Data set "{name}": groups is {groups!r}; it takes "exclusive", "multilabel", or lists of class ids by '
+            "group name (pose, object, person)."
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -175,7 +191,7 @@ def _rows_of_known_classes(
     if is_known.all():
         return rows
     if files.keep_classes:
-        all_labels = load_label_map(files.label_file) if files.label_file else LabelMap.ava()
+        all_labels = load_label_map(files.label_file, files.groups) if files.label_file else LabelMap.ava()
         is_kept, is_known = is_known, np.isin(rows.action, all_labels.ids)
         dropped["labels of classes not in keep_classes"] = int((~is_kept & is_known).sum())
     if not is_known.all():

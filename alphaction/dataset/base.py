@@ -14,7 +14,8 @@ class ClipDataset(Dataset[ClipSample | SkippedClip]):
 
     All randomness of a sample comes from ``utils.seed.sample_generator(*draw)``, so that it does not depend on the
     worker, the process or the samples before. A clip that cannot be read gives, in test, a :class:`SkippedClip`,
-    and in training a later readable clip that lists it in ``ClipSample.skipped``.
+    and in training a clip of another video, which lists it in ``ClipSample.skipped`` (a :class:`SkippedClip` again when
+    no video can be read).
 
     Attributes:
         labels: the classes, in the order of the columns of scores and labels.

@@ -1,5 +1,6 @@
 """From a data set's name to batches: dataset, sampler, workers, collation."""
 
+import os
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from typing import Any
@@ -159,7 +160,13 @@ def _portrait_or_landscape(sizes: Sequence[Any]) -> list[int]:
 
 
 def _start_worker(worker: int) -> None:
-    """One thread a worker: the workers themselves are the parallel part."""
+    """One thread a worker: the workers themselves are the parallel part.
+
+    A session of its own keeps signals to the process group (Ctrl-C, a scheduler's or torchrun's SIGTERM) away, so that
+    the main process can finish its step and save; torch ends workers whose parent is gone.
+    """
+    if hasattr(os, "setsid"):
+        os.setsid()
     torch.set_num_threads(1)
     # 0 is "no threads". 1 waits for ever in a forked process: it stops threads that only its parent has.
     cv2.setNumThreads(0)

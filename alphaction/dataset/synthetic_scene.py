@@ -38,6 +38,7 @@ class Look:
     sleeve: Colour
     trousers: Colour
     skin: Colour
+    glove: Colour
     step_phase: float
 
 
@@ -98,12 +99,13 @@ def make_figure(pose: Pose, look: Look, *, arm_side: int, seconds: float) -> lis
     ]
     arms = []
     for side, angle in ((-arm_side, math.radians(-78)), (arm_side, pose.arm)):
+        is_acting = side == arm_side
+        length = 0.38 if is_acting else 0.33
         reach_x, reach_y = side * math.cos(angle), math.sin(angle)
-        shoulder, hand = (side * 0.12, 0.71), (side * 0.12 + 0.33 * reach_x, 0.71 + 0.33 * reach_y)
-        arms += [
-            Limb((at(*shoulder), at(*hand)), 0.045 * height, look.sleeve),
-            Limb((at(*hand),), 0.065 * height, look.skin),
-        ]
+        shoulder, hand = (side * 0.12, 0.71), (side * 0.12 + length * reach_x, 0.71 + length * reach_y)
+        arms.append(Limb((at(*shoulder), at(*hand)), (0.06 if is_acting else 0.045) * height, look.sleeve))
+        # The acting hand wears a large glove, so that few pixels are enough to see what the arm does.
+        arms.append(Limb((at(*hand),), (0.12 if is_acting else 0.065) * height, look.glove if is_acting else look.skin))
     return [*legs, *trunk, *arms]
 
 
@@ -130,6 +132,7 @@ def _make_look(rng: np.random.Generator) -> Look:
         sleeve=_rgb(hue, 110, min(255, value * 1.12)),
         trousers=_rgb(float(rng.uniform(0, 180)), 120, float(rng.uniform(30, 65))),
         skin=_rgb(float(rng.uniform(8, 16)), float(rng.uniform(60, 130)), float(rng.uniform(190, 250))),
+        glove=_rgb(float(rng.uniform(22, 32)), float(rng.uniform(30, 200)), 255),
         step_phase=float(rng.uniform(0, 2 * math.pi)),
     )
 

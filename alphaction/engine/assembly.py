@@ -32,7 +32,7 @@ class Run:
 
     Attributes:
         model: on its device, not wrapped for several processes.
-        parts: of the run to continue, None for a new one.
+        parts: of the run to continue but for the model, None for a new one.
     """
 
     cfg: CfgNode
@@ -54,13 +54,15 @@ def prepare_run(resolved: ResolvedConfig, flags: Flags, process: Process) -> Run
     cfg = resolved.cfg
     checkpointer = Checkpointer(cfg.OUTPUT_DIR, kept=cfg.SOLVER.CHECKPOINTS_KEPT)
     parts = find_run(cfg, flags, checkpointer)
-    seed = flags.seed if parts is None else int(parts["rng"]["seed"])
+    seed = flags.seed if parts is None else int(parts.get("rng", {}).get("seed", flags.seed))
     if seed != flags.seed:
         logger.warning("The run goes on with the seed it was started with, %d, not with %d.", seed, flags.seed)
     seed_everything(seed)
     task = resolved.task_class.from_cfg(cfg)
     model = task.build_model(cfg)
     load_start(cfg, flags, task, model, parts)
+    if parts is not None:  # the weights are in the model now: their copy need not stay
+        parts = {name: part for name, part in parts.items() if name != "model"}
     return Run(cfg, flags, process, checkpointer, task, model.to(process.device), parts, seed)
 
 

@@ -45,7 +45,7 @@ def parse_train_flags(argv: Sequence[str] | None = None) -> Flags:
     switch("--skip-val-in-train", "do not evaluate while training")
     switch("--use-tfboard", "write TensorBoard events to OUTPUT_DIR/tb")
     switch("--dry-run", "report config, model, weights and schedule, then stop")
-    parser.add_argument("--seed", type=int, default=2, help="seed of everything random (default: %(default)s)")
+    parser.add_argument("--seed", type=_seed, default=2, help="seed of everything random (default: %(default)s)")
     return _parse(parser, argv)
 
 
@@ -67,6 +67,13 @@ def _switch(parser: argparse.ArgumentParser) -> Callable[[str, str], None]:
         parser.add_argument(name, action="store_true", help=text)
 
     return add
+
+
+def _seed(text: str) -> int:
+    seed = int(text)
+    if seed < 0:
+        raise ValueError("a seed is 0 or more")
+    return seed
 
 
 def _parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> Flags:

@@ -5,7 +5,7 @@ import logging
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,8 @@ from tensorboardX import SummaryWriter
 
 from alphaction.engine.launch import peak_memory_bytes
 from alphaction.engine.trainer import Hook, Trainer
-from alphaction.utils.comm import is_main_process, reduce_dict, synchronize
+from alphaction.utils.comm import any_rank, is_main_process, reduce_dict, synchronize
+from alphaction.utils.files import write_text
 from alphaction.utils.meters import MeterGroup, format_duration
 
 logger = logging.getLogger(__name__)
@@ -31,20 +32,32 @@ class MetricsFile:
 
     def __init__(self, path: Path, first_iteration: int, tensorboard_dir: Path | None) -> None:
         self._path = path if is_main_process() else None
-        self._board = SummaryWriter(str(tensorboard_dir)) if tensorboard_dir and self._path else None
+        self._board = None
+        self._lines: dict[tuple[str, int], str] = {}
         if self._path is None:
             return
-        kept = []
-        if path.exists():
-            lines = path.read_text().splitlines()
-            kept = [line for line in lines if _iteration_of(line) <= first_iteration]
-        path.write_text("".join(line + "\n" for line in kept))
+        if tensorboard_dir:
+            self._board = SummaryWriter(str(tensorboard_dir), purge_step=first_iteration + 1)
+        written = path.read_text().splitlines() if path.exists() else []
+        keyed = ((_key_of(line), line) for line in written)
+        self._lines = {key: line for key, line in keyed if key is not None and key[1] <= first_iteration}
+        if list(self._lines.values()) != written:
+            self._rewrite()
+
+    def has(self, kind: str, iteration: int) -> bool:
+        return (kind, iteration) in self._lines
 
     def write(self, kind: str, iteration: int, values: dict[str, float | None]) -> None:
+        """Adds a line, in place of one of the same kind and iteration."""
         if self._path is None:
             return
-        with self._path.open("a") as file:
-            file.write(json.dumps({"kind": kind, "iteration": iteration, **values}) + "\n")
+        is_new = not self.has(kind, iteration)
+        self._lines[kind, iteration] = json.dumps({"kind": kind, "iteration": iteration, **values})
+        if is_new:
+            with self._path.open("a") as file:
+                file.write(self._lines[kind, iteration] + "\n")
+        else:
+            self._rewrite()
         if self._board:
             for name, value in values.items():
                 if value is not None:
@@ -54,6 +67,10 @@ class MetricsFile:
     def close(self) -> None:
         if self._board:
             self._board.close()
+
+    def _rewrite(self) -> None:
+        assert self._path is not None
+        write_text(self._path, "".join(line + "\n" for line in self._lines.values()))
 
 
 class LogMetrics(Hook):
@@ -111,18 +128,21 @@ class Checkpoint(Hook):
     """Saves the run every ``period`` steps, at the last step, and when it is interrupted.
 
     Args:
+        periods: steps between checkpoints; there may be several rhythms, such as that of the evaluation, which takes
+            long enough to be cut off.
         save: writes the checkpoint of the steps finished so far; True writes it as the final one.
     """
 
-    def __init__(self, *, period: int, save: Callable[[bool], None]) -> None:
-        self._period, self._save = period, save
+    def __init__(self, *, periods: Sequence[int], save: Callable[[bool], None]) -> None:
+        self._periods, self._save = tuple(periods), save
         self._saved_at = -1
 
     def before_train(self, trainer: Trainer) -> None:
         self._saved_at = trainer.iteration if trainer.iteration else -1
 
     def after_step(self, trainer: Trainer) -> None:
-        if trainer.iteration % self._period == 0:
+        is_last = trainer.iteration == trainer.max_iter
+        if not is_last and any(trainer.iteration % period == 0 for period in self._periods):
             self._write(trainer)
 
     def after_train(self, trainer: Trainer) -> None:
@@ -142,6 +162,8 @@ class Checkpoint(Hook):
 class Evaluate(Hook):
     """Evaluates every ``period`` steps, but not after the last one: the final test does that.
 
+    A run that was cut off during an evaluation begins with it; one that is asked to stop leaves it to the next start.
+
     Args:
         evaluate: evaluates after a number of finished steps and returns flat metrics (on rank 0).
     """
@@ -149,8 +171,14 @@ class Evaluate(Hook):
     def __init__(self, *, period: int, evaluate: Callable[[int], dict[str, float | None]], file: MetricsFile) -> None:
         self._period, self._evaluate, self._file = period, evaluate, file
 
+    def before_train(self, trainer: Trainer) -> None:
+        is_missing = trainer.iteration > 0 and not self._file.has("eval", trainer.iteration)
+        if any_rank(is_missing and is_main_process(), trainer.device):
+            self.after_step(trainer)
+
     def after_step(self, trainer: Trainer) -> None:
-        if trainer.iteration % self._period or trainer.iteration == trainer.max_iter:
+        is_due = trainer.iteration % self._period == 0 and trainer.iteration < trainer.max_iter
+        if not is_due or trainer.is_asked_to_stop():
             return
         self._file.write("eval", trainer.iteration, self._evaluate(trainer.iteration))
         trainer.model.train()
@@ -172,9 +200,10 @@ def _memory_mb(trainer: Trainer) -> float:
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
 
-def _iteration_of(line: str) -> int:
-    """Returns the iteration of a metrics line; a line cut off by a kill counts as one to remove."""
+def _key_of(line: str) -> tuple[str, int] | None:
+    """Returns kind and iteration of a metrics line, None for a line cut off by a kill."""
     try:
-        return int(json.loads(line)["iteration"])
+        values = json.loads(line)
+        return str(values["kind"]), int(values["iteration"])
     except (ValueError, KeyError, TypeError):
-        return sys.maxsize
+        return None

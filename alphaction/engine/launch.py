@@ -48,12 +48,21 @@ def launched(device_name: str) -> Iterator[Process]:
     if device.type == "cuda":
         torch.cuda.set_device(device)
     if world_size > 1:
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        _join_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield Process(rank, world_size, device)
     finally:
         if dist.is_initialized():
             dist.destroy_process_group()
+
+
+def _join_group(backend: str) -> None:
+    try:
+        dist.init_process_group(backend)
+    except (ValueError, RuntimeError) as error:
+        raise ConfigError(
+            f"WORLD_SIZE asks for several processes, which cannot meet: {error} Start them with torchrun."
+        ) from error
 
 
 def peak_memory_bytes(device: torch.device) -> int | None:
@@ -73,6 +82,8 @@ def _choose_device(name: str, local_rank: int) -> torch.device:
         device = torch.device(name)
     except RuntimeError:
         raise ConfigError(f'DEVICE is "{name}"; use "auto", "cpu", "mps" or "cuda".') from None
+    if device.type not in ("cpu", "mps", "cuda"):
+        raise ConfigError(f'DEVICE is "{name}"; use "auto", "cpu", "mps" or "cuda".')
     if device.type == "cuda":
         if not torch.cuda.is_available():
             raise ConfigError(f'DEVICE is "{name}", but torch sees no such device here; use "auto" or "cpu".')

@@ -16,6 +16,7 @@ from alphaction.engine.start import load_for_test
 from alphaction.structures.clip import ClipPrediction
 from alphaction.structures.labels import LabelMap
 from alphaction.tasks.base import Task
+from alphaction.utils.errors import DataError
 
 
 class VideoPredictor:
@@ -46,7 +47,7 @@ class VideoPredictor:
         Raises:
             UserError: config or weights cannot be used.
         """
-        resolved = resolve_config(flags, needs=())
+        resolved = resolve_config(flags)
         cfg = resolved.cfg
         task = resolved.task_class.from_cfg(cfg)
         model = task.build_model(cfg)
@@ -73,7 +74,9 @@ class VideoPredictor:
             DataError: a file cannot be used or read, or no box reaches TEST.BOX_THRESH.
         """
         loader = self._open_loader(video_path, boxes_path)
-        found = run_inference(self.task, self._model, loader, self._device, max_bad_videos=0)
+        found = run_inference(self.task, self._model, loader, self._device, max_bad_videos=1)
         if found is None:
             return []
+        if not found.predictions:
+            raise DataError(f"{video_path} has no clip that can be read. {found.skipped.summary()}")
         return [found.predictions[key] for key in sorted(found.predictions)]

@@ -34,7 +34,7 @@ def train(flags: Flags) -> None:
     """
     setup_logger(None, rank_from_env())
     evaluates = not (flags.skip_val_in_train and flags.skip_final_test)
-    resolved = resolve_config(flags, needs=("TRAIN", "TEST") if evaluates else ("TRAIN",))
+    resolved = resolve_config(flags, needs=("TRAIN", "TEST") if evaluates else ("TRAIN",), trains=True)
     with launched(resolved.cfg.DEVICE) as process:
         run = prepare_run(resolved, flags, process)
         if flags.dry_run:
@@ -44,6 +44,7 @@ def train(flags: Flags) -> None:
         data = open_training_data(run.cfg, run.task)
         test_sets = open_test_sets(run.cfg, run.task, process) if evaluates else []
         setup_logger(run.cfg.OUTPUT_DIR, process.rank)
+        run.checkpointer.remove_leftovers()
         if process.rank == 0:
             dump_cfg(run.cfg, run.cfg.OUTPUT_DIR)
         _describe(run, resolved.scaling, data.max_iter)
@@ -73,6 +74,8 @@ def test(flags: Flags) -> None:
 def _train(run: Run, data: TrainingData, test_sets: Sequence[OpenTestSet]) -> None:
     solver, flags, output_dir = run.cfg.SOLVER, run.flags, Path(run.cfg.OUTPUT_DIR)
     trainer = make_trainer(run, data)
+    if trainer.iteration >= data.max_iter:
+        logger.warning("All %d iterations are finished: raise SOLVER.MAX_ITER to train longer.", data.max_iter)
     file = MetricsFile(
         output_dir / "metrics.jsonl", trainer.iteration, output_dir / "tb" if flags.use_tfboard else None
     )
@@ -85,7 +88,10 @@ def _train(run: Run, data: TrainingData, test_sets: Sequence[OpenTestSet]) -> No
 
     hooks: list[Hook] = [
         LogMetrics(period=solver.LOG_PERIOD, epoch_length=data.epoch_length, file=file),
-        Checkpoint(period=solver.CHECKPOINT_PERIOD, save=lambda is_final: save_run(run, trainer, is_final=is_final)),
+        Checkpoint(
+            periods=[solver.CHECKPOINT_PERIOD, *([] if flags.skip_val_in_train else [solver.EVAL_PERIOD])],
+            save=lambda is_final: save_run(run, trainer, is_final=is_final),
+        ),
     ]
     if not flags.skip_val_in_train:
         hooks.append(Evaluate(period=solver.EVAL_PERIOD, evaluate=evaluate_after, file=file))

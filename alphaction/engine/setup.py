@@ -45,12 +45,13 @@ class TrainingData:
     max_iter: int
 
 
-def resolve_config(flags: Flags, needs: Sequence[str]) -> ResolvedConfig:
+def resolve_config(flags: Flags, *, needs: Sequence[str] = (), trains: bool = False) -> ResolvedConfig:
     """Returns the config of the flags: scaled, completed from the label files, checked and frozen.
 
     Args:
         flags: what was typed.
-        needs: keys of DATASETS that must not be empty.
+        needs: lists of DATASETS that must not be empty.
+        trains: whether the schedule is going to be used.
 
     Raises:
         ConfigError: everything that is wrong with it, before any data is opened.
@@ -61,14 +62,10 @@ def resolve_config(flags: Flags, needs: Sequence[str]) -> ResolvedConfig:
         _import_custom(module)
     import_submodules(alphaction.tasks)
     task_class = TASKS.get(given.TASK)
-    for key in needs:
-        if not given.DATASETS[key]:
-            raise ConfigError(
-                f"DATASETS.{key} is empty: give a name of the catalog or the path of a data set YAML file."
-            )
     scaled = scale_schedule(given, typed)
+    check_cfg(scaled, world_size_from_env(), needs=needs, trains=trains)
     cfg = task_class.resolve_config(scaled)
-    check_cfg(cfg, world_size_from_env())
+    check_cfg(cfg, world_size_from_env(), trains=trains)
     cfg.freeze()
     return ResolvedConfig(cfg, task_class, describe_scaling(given, scaled, typed))
 

@@ -50,6 +50,8 @@ def load_start(cfg: CfgNode, flags: Flags, task: Task, model: nn.Module, parts: 
         task.load_state_dict(parts["task"])
         restore_model(model, parts["model"], source="The checkpoint", units=_units(task, model))
     elif cfg.MODEL.WEIGHT:
+        if not flags.no_head:
+            _compare_classes(task, Path(cfg.MODEL.WEIGHT))
         report = load_weights(
             model,
             cfg.MODEL.WEIGHT,
@@ -83,12 +85,17 @@ def load_for_test(cfg: CfgNode, task: Task, model: nn.Module, *, is_typed: bool)
             "MODEL.WEIGHT a file."
         )
     path = Path(cfg.MODEL.WEIGHT)
-    saved = read_file(path).get("task")
-    if isinstance(saved, dict) and "class_ids" in saved:
-        task.load_state_dict(saved)
+    _compare_classes(task, path)
     units = _units(task, model)
     load_weights(model, path, units=units, required_units=[name for name, _ in units])
     return path
+
+
+def _compare_classes(task: Task, path: Path) -> None:
+    """Raises what the task raises when the file was trained for something else; files that do not say pass."""
+    saved = read_file(path).get("task")
+    if isinstance(saved, dict) and "class_ids" in saved:
+        task.load_state_dict(saved)
 
 
 def _run_in(path: str) -> dict[str, Any] | None:

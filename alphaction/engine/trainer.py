@@ -95,12 +95,17 @@ class Trainer:
                 started = time.perf_counter()
                 batch = next(batches)
                 data_seconds = time.perf_counter() - started
-                self.skipped.add(batch.skipped)
+                self._note_skipped(batch)
                 self._step(batch.to(self.device, non_blocking=True), started, data_seconds)
                 self.iteration += 1
                 self._each_hook("after_step")
                 self._stop_if_asked()
             self._each_hook("after_train")
+
+    def _note_skipped(self, batch: ClipBatch) -> None:
+        self.skipped.add(batch.skipped)
+        if not len(batch):
+            raise LocalError(f"No clip for iteration {self.iteration + 1} can be read. {self.skipped.summary()}")
 
     def _step(self, batch: ClipBatch, started: float, data_seconds: float) -> None:
         torch.manual_seed(derived_seed(self.seed, self.iteration, self.rank))
@@ -148,8 +153,12 @@ class Trainer:
         for hook in self.hooks:
             getattr(hook, event)(self)
 
+    def is_asked_to_stop(self) -> bool:
+        """Returns, on every process alike, whether one of them was sent a signal."""
+        return any_rank(bool(self._signal), self.device)
+
     def _stop_if_asked(self) -> None:
-        if self.iteration >= self.max_iter or not any_rank(bool(self._signal), self.device):
+        if not self.is_asked_to_stop():
             return
         number = self._signal or signal.SIGTERM
         sentences = [sentence for hook in self.hooks if (sentence := hook.on_interrupt(self))]

@@ -1,7 +1,6 @@
 """What every evaluator takes and gives."""
 
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 from alphaction.structures.clip import ClipPrediction
 from alphaction.utils.errors import DataError
+from alphaction.utils.files import write_text
 from alphaction.utils.registry import Registry
 
 EVALUATORS: "Registry[type[Evaluator]]" = Registry("evaluator")
@@ -63,12 +63,7 @@ class EvaluationResult:
 
     def write_metrics(self, path: str | Path) -> None:
         """Writes :meth:`to_json` to a file that appears under its name when complete."""
-        temporary = Path(f"{path}.tmp")
-        try:
-            temporary.write_text(self.to_json(), encoding="utf-8")
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        write_text(path, self.to_json())
 
 
 class Evaluator:

@@ -9,15 +9,12 @@ from torch import nn
 
 from alphaction.solver.lr_scheduler import FactorScheduler, half_period_cosine, warmup_multi_step
 from alphaction.solver.param_groups import GroupRates, make_param_groups
-from alphaction.utils.errors import ConfigError
-from alphaction.utils.registry import Registry, nearest
+from alphaction.utils.registry import Registry
 
 LrFactor = Callable[[int], float]
 
 # Each builder takes (SOLVER node, total iterations) and returns the factor of an iteration.
 SCHEDULERS: Registry[Callable[[Any, int], LrFactor]] = Registry("schedule (SOLVER.SCHEDULER)")
-
-_WARMUP_METHODS = ["linear", "constant"]
 
 
 def build_optimizer(cfg: Any, model: nn.Module) -> torch.optim.SGD:
@@ -43,14 +40,9 @@ def build_scheduler(cfg: Any, optimizer: torch.optim.Optimizer, max_iter: int | 
         max_iter: length of the run in iterations, where the data decide it; None takes SOLVER.MAX_ITER.
 
     Raises:
-        UserError: unknown SOLVER.SCHEDULER or SOLVER.WARMUP_METHOD; the message offers the nearest name.
+        UserError: unknown SOLVER.SCHEDULER; the message offers the nearest name.
     """
     solver = cfg.SOLVER
-    if solver.WARMUP_METHOD not in _WARMUP_METHODS:
-        raise ConfigError(
-            f'Unknown SOLVER.WARMUP_METHOD "{solver.WARMUP_METHOD}"; '
-            f"{nearest(solver.WARMUP_METHOD, _WARMUP_METHODS)}. Known: {', '.join(_WARMUP_METHODS)}."
-        )
     make_factor = SCHEDULERS.get(solver.SCHEDULER)
     return FactorScheduler(optimizer, make_factor(solver, max_iter or solver.MAX_ITER))
 

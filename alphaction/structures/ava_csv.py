@@ -3,7 +3,6 @@
 import csv
 import gzip
 import io
-import os
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -23,6 +22,7 @@ from alphaction.structures.ava_csv_parser import (
 )
 from alphaction.structures.clip import ClipKey
 from alphaction.utils.errors import DataError
+from alphaction.utils.files import replaced_when_complete
 
 _LINES_AT_ONCE = 50_000
 
@@ -129,15 +129,10 @@ def write_results_csv(path: str | Path, rows: AvaRows | Iterable[AvaRows]) -> No
     would make ties, and the order within a tie changes the metric. The file appears under its name when complete.
     """
     parts = [rows] if isinstance(rows, AvaRows) else rows
-    temporary = Path(f"{path}.tmp")
-    try:
-        with open(temporary, "w", encoding="utf-8", newline="") as file:
-            for part in parts:
-                for start in range(0, len(part), _LINES_AT_ONCE):
-                    file.writelines(_format_rows(part.select(slice(start, start + _LINES_AT_ONCE))))
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replaced_when_complete(path) as partial, open(partial, "w", encoding="utf-8", newline="") as file:
+        for part in parts:
+            for start in range(0, len(part), _LINES_AT_ONCE):
+                file.writelines(_format_rows(part.select(slice(start, start + _LINES_AT_ONCE))))
 
 
 def _format_rows(rows: AvaRows) -> Iterator[str]:

@@ -13,7 +13,7 @@ from alphaction.config.load import flat_keys
 from alphaction.config.paths_catalog import DatasetCatalog
 from alphaction.dataset.build import build_dataset, load_labels
 from alphaction.dataset.single_video import open_single_video
-from alphaction.evaluation.ava import AVAEvaluator
+from alphaction.evaluation import EVALUATORS, Evaluator
 from alphaction.modeling.action_detector import ActionDetector, build_detector
 from alphaction.modeling.backbone.base import Unit
 from alphaction.modeling.clip_input import ClipNormalizer
@@ -124,7 +124,7 @@ class ActionDetection(Task):
         slow, fast = self._normalizer(batch.media)
         logits = model(slow, fast, persons)  # [R, K]
         labels = torch.cat([boxes.labels for boxes in persons if boxes.labels is not None])  # [R, K]
-        mean_boxes = reduce_mean(logits.new_tensor(float(len(labels)))).clamp(min=1)
+        mean_boxes = reduce_mean(logits.new_tensor(float(len(labels))))
         losses = action_losses(
             logits,
             labels,
@@ -146,8 +146,9 @@ class ActionDetection(Task):
             for key, target, part in zip(batch.keys, batch.targets, parts, strict=True)
         ]
 
-    def make_evaluator(self, cfg: Any, dataset: Any) -> AVAEvaluator:
-        return AVAEvaluator(
+    def make_evaluator(self, cfg: Any, dataset: Any) -> Evaluator:
+        evaluator_class: Any = EVALUATORS.get(dataset.evaluator)
+        return evaluator_class(
             labels=self.labels,
             ground_truth=dataset.ground_truth(),
             evaluated_ids=dataset.evaluated_ids,

@@ -50,24 +50,6 @@ def gather_objects(value: T) -> list[T]:
     return gathered or []
 
 
-def all_gather_objects(value: T) -> list[T]:
-    """Returns the values of all ranks, in rank order, on every rank."""
-    if get_world_size() == 1:
-        return [value]
-    gathered: list[Any] = [None] * get_world_size()
-    dist.all_gather_object(gathered, value)
-    return gathered
-
-
-def broadcast_object(value: T) -> T:
-    """Returns rank 0's value on every rank."""
-    if get_world_size() == 1:
-        return value
-    box = [value]
-    dist.broadcast_object_list(box, src=0)
-    return box[0]
-
-
 def reduce_mean(values: torch.Tensor) -> torch.Tensor:
     """Returns the element-wise mean over all ranks, the same on every rank; the argument is not changed."""
     if get_world_size() == 1:
@@ -91,5 +73,5 @@ def reduce_dict(values: dict[str, torch.Tensor]) -> dict[str, float]:
     if not values:
         return {}
     names = sorted(values)
-    stacked = torch.stack([values[name].detach().double() for name in names])
+    stacked = torch.stack([values[name].detach().float() for name in names])
     return dict(zip(names, reduce_mean(stacked).tolist(), strict=True))

@@ -5,36 +5,67 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from alphaction.utils.errors import UserError
+
 _FORMAT = "%(asctime)s %(levelname).1s %(name)s: %(message)s"
+
+
+class _Backlog(logging.Handler):
+    """Keeps what is said before the log file can be opened."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
 
 
 def setup_logger(output_dir: str | Path | None, rank: int = 0) -> logging.Logger:
     """Returns the root of our loggers, writing to the console and to ``output_dir/log.txt`` on rank 0.
 
-    Errors go to the error stream of the console, everything else to its output stream.
+    Errors go to the error stream of the console, everything else to its output stream. Without a folder, records are
+    kept; the call that brings the folder writes them to the file first. Calling it again replaces the handlers, so that
+    a second run in one process writes to its own folder. Other ranks report warnings and errors only, on the console,
+    with their rank.
 
-    Calling it again replaces the handlers, so that a second run in one process writes to its own folder.
-    Other ranks report warnings and errors only, on the console, with their rank.
+    Raises:
+        UserError: the folder cannot be written.
     """
     logger = logging.getLogger("alphaction")
     logger.propagate = False
+    earlier = [record for handler in logger.handlers if isinstance(handler, _Backlog) for record in handler.records]
     for handler in list(logger.handlers):
         logger.removeHandler(handler)
         handler.close()
     logger.setLevel(logging.INFO if rank == 0 else logging.WARNING)
-    prefix = "" if rank == 0 else f"[rank {rank}] "
-    formatter = logging.Formatter(prefix + _FORMAT, datefmt="%H:%M:%S")
+    formatter = logging.Formatter(("" if rank == 0 else f"[rank {rank}] ") + _FORMAT, datefmt="%H:%M:%S")
+    for handler in [*_console_handlers(), *_record_handlers(output_dir, rank)]:
+        handler.setFormatter(formatter)
+        logger.addHandler(handler)
+        if isinstance(handler, logging.FileHandler):
+            for record in earlier:
+                handler.emit(record)
+    return logger
+
+
+def _console_handlers() -> list[logging.Handler]:
     console, errors = logging.StreamHandler(sys.stdout), logging.StreamHandler(sys.stderr)
     console.addFilter(lambda record: record.levelno < logging.ERROR)
     errors.setLevel(logging.ERROR)
-    handlers: list[logging.Handler] = [console, errors]
-    if output_dir is not None and rank == 0:
+    return [console, errors]
+
+
+def _record_handlers(output_dir: str | Path | None, rank: int) -> list[logging.Handler]:
+    if rank != 0:
+        return []
+    if output_dir is None:
+        return [_Backlog()]
+    try:
         Path(output_dir).mkdir(parents=True, exist_ok=True)
-        handlers.append(logging.FileHandler(Path(output_dir) / "log.txt", encoding="utf-8"))
-    for handler in handlers:
-        handler.setFormatter(formatter)
-        logger.addHandler(handler)
-    return logger
+        return [logging.FileHandler(Path(output_dir) / "log.txt", encoding="utf-8")]
+    except OSError as error:
+        raise UserError(f"Cannot write to OUTPUT_DIR {output_dir}: {error.strerror}. Choose another folder.") from error
 
 
 def format_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

@@ -1,6 +1,5 @@
 """Writes a video with the predictions drawn into it, and reads single frames to draw on."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from functools import partial
@@ -16,6 +15,7 @@ from alphaction.structures.boxes import Boxes
 from alphaction.structures.clip import ClipPrediction
 from alphaction.structures.labels import LabelMap
 from alphaction.utils.errors import DataError
+from alphaction.utils.files import replaced_when_complete
 from alphaction.visualization.draw import draw_predictions
 from alphaction.visualization.timeline import Timeline
 
@@ -51,19 +51,17 @@ def write_annotated_video(
     timeline = Timeline(predictions, hold_seconds=hold_seconds)
     draw = partial(draw_predictions, labels=labels, threshold=threshold, top=top, short_side=short_side)
     info = probe(video_path)
-    output_path = Path(output_path)
-    output_path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = output_path.with_name(f".{output_path.stem}.unfinished.mp4")
     try:
-        with av.open(str(video_path)) as source, av.open(str(unfinished), "w", format="mp4") as target:
+        with (
+            replaced_when_complete(output_path) as unfinished,
+            av.open(str(video_path)) as source,
+            av.open(str(unfinished), "w", format="mp4") as target,
+        ):
             frames = _read(source, info)
             pictures = ((_draw_moment(frame, second, timeline, draw), second) for frame, second in frames)
             num_frames = _encode(pictures, target, _picture_stream(source))
-        os.replace(unfinished, output_path)
     except av.FFmpegError as error:
         raise DataError(f"{video_path} cannot be annotated: {error}") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
     return num_frames
 
 

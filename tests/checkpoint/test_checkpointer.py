@@ -217,7 +217,9 @@ def test_half_written_files_of_a_killed_run_are_removed_and_others_stay(tmp_path
     ours = [".model_0000010.pth.partial", ".last_checkpoint.partial", ".memory_0000010.safetensors.partial"]
     for name in theirs + ours:
         (tmp_path / name).write_text("x")
-    Checkpointer(tmp_path)
+    checkpointer = Checkpointer(tmp_path)
+    assert len(names(tmp_path)) == len(theirs + ours)  # a test on the folder of a live run removes nothing
+    checkpointer.remove_leftovers()
     assert names(tmp_path) == sorted(theirs)
     assert ".model_0000010.pth.partial" in caplog.text
 

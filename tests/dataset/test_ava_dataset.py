@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -250,12 +251,18 @@ def test_an_unreadable_clip_is_skipped_in_test_and_replaced_in_training(cut_clip
     torch.testing.assert_close(sample.media.frames, train[Draw(0, 0, 2)].media.frames)
 
 
-def test_training_stops_when_clip_after_clip_is_unreadable(cut_clips):
+def test_a_clip_of_another_video_stands_in_first(cut_clips):
+    write_video(cut_clips["video_root"] / "z" / "1.mp4", 10, 10)
+    with Path(cut_clips["csv_gt_file"]).open("a") as file:
+        file.write(f"z,1,{BOX},1,0\n")
+    assert open_ava(True, **cut_clips)[Draw(0, 0, 1)].key == ClipKey("z", 1000)
+
+
+def test_nothing_stands_in_when_no_clip_can_be_read(cut_clips):
     dataset = open_ava(True, **cut_clips)
     for second in range(6):
         (cut_clips["video_root"] / "m" / f"{second}.mp4").write_bytes(b"")
-    with pytest.raises(DataError, match="3 clips in a row cannot be read"):
-        dataset[0]
+    assert isinstance(dataset[0], SkippedClip)
 
 
 @pytest.mark.parametrize(

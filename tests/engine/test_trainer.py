@@ -85,7 +85,7 @@ def test_non_finite_loss_names_its_clips_and_changes_no_weight() -> None:
 def test_a_signal_saves_after_the_running_step_and_says_so(number: int) -> None:
     saved: list[int] = []
     trainer = make_toy_trainer([])
-    trainer.hooks = [SignalAt(2, number), Checkpoint(period=100, save=lambda final: saved.append(trainer.iteration))]
+    trainer.hooks = [SignalAt(2, number), Checkpoint(periods=[100], save=lambda final: saved.append(trainer.iteration))]
     with pytest.raises(Interrupted, match=r"after iteration 3\. The run is saved; the same command continues it"):
         trainer.train()
     assert saved == [3]
@@ -105,7 +105,7 @@ def test_handlers_are_put_back_after_training() -> None:
 def test_checkpoints_come_every_period_and_at_the_end() -> None:
     saved: list[tuple[int, bool]] = []
     trainer = make_toy_trainer([], max_iter=5)
-    trainer.hooks = [Checkpoint(period=2, save=lambda final: saved.append((trainer.iteration, final)))]
+    trainer.hooks = [Checkpoint(periods=[2], save=lambda final: saved.append((trainer.iteration, final)))]
     trainer.train()
     assert saved == [(2, False), (4, False), (5, True)]
 

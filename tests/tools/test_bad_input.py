@@ -97,7 +97,10 @@ def test_empty_dataset(data: Path, tmp_path: Path, tiny_words: list[str], capsys
 def test_class_counts_that_disagree_with_the_label_file(
     data: Path, tmp_path: Path, tiny_words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    more = ("MODEL.ROI_ACTION_HEAD.NUM_CLASSES", "10", "MODEL.ROI_ACTION_HEAD.NUM_PERSON_MOVEMENT_CLASSES", "10")
+    names = ("NUM_CLASSES", "NUM_PERSON_MOVEMENT_CLASSES")
+    more = [word for name in names for word in (f"MODEL.ROI_ACTION_HEAD.{name}", "10")]
+    for name in ("NUM_OBJECT_MANIPULATION_CLASSES", "NUM_PERSON_INTERACTION_CLASSES"):
+        more += [f"MODEL.ROI_ACTION_HEAD.{name}", "0"]
     said = fail(words_for(data, tmp_path / "out", tiny_words, *more), capsys)
     assert "disagree with the label file" in said and "9 (0 + 9 + 0)" in said
 
@@ -108,6 +111,54 @@ def test_sets_with_other_classes(
     text = (data / "val.yaml").read_text()
     (data / "val.yaml").write_text(text + "keep_classes: [1, 2]\n")
     assert "different classes" in fail(words_for(data, tmp_path / "out", tiny_words), capsys)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["SOLVER.STEPS", "('a',)"], "SOLVER.STEPS takes a list of int, got 'a'"),
+        (["DATASETS.TRAIN", "(1,)"], "DATASETS.TRAIN takes a list of str, got 1"),
+        (["SOLVER.BASE_LR", "nan"], "SOLVER.BASE_LR is nan"),
+        (["DEVICE", "meta"], 'DEVICE is "meta"'),
+        (["MODEL.BACKBONE.CONV_BODY", "Slowfast-Tinny"], 'did you mean "Slowfast-Tiny"?'),
+        (["CUSTOM_IMPORTS", "('no_such_module',)"], 'cannot import "no_such_module"'),
+        (["TASK", "action_detecton"], 'did you mean "action_detection"?'),
+        (["DATASETS.TEST", "()", "SOLVER.LOG_PERIOD", "0"], "DATASETS.TEST is empty"),
+    ],
+)
+def test_unusable_value(
+    tiny_words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], expected: str
+) -> None:
+    said = fail([*tiny_words, "OUTPUT_DIR", str(tmp_path / "out"), *words], capsys)
+    assert expected in said and not (tmp_path / "out").exists()
+    assert "SOLVER.LOG_PERIOD is 0" in said or "LOG_PERIOD" not in words
+
+
+def test_output_folder_that_is_a_file(
+    data: Path, tmp_path: Path, tiny_words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "out").write_text("")
+    assert "Cannot write to OUTPUT_DIR" in fail(words_for(data, tmp_path / "out", tiny_words), capsys)
+
+
+@pytest.mark.parametrize("line", ["groups: {pose: 1}", "groups: [pose]", "keep_classes: 2", "grops: exclusive"])
+def test_unusable_entry_of_a_data_set_file(
+    data: Path, tmp_path: Path, tiny_words: list[str], capsys: pytest.CaptureFixture[str], line: str
+) -> None:
+    (data / "train.yaml").write_text((data / "train.yaml").read_text() + line + "\n")
+    said = fail(words_for(data, tmp_path / "out", tiny_words), capsys)
+    assert line.split(":")[0] in said and "train.yaml" in said
+
+
+def test_head_of_a_checkpoint_with_other_classes(
+    data: Path, tmp_path: Path, tiny_words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = words_for(data, tmp_path / "out", ["--skip-val-in-train", "--skip-final-test", *tiny_words])
+    assert run_tool(lambda: train(parse_train_flags(words))) == 0
+    (data / "labels.pbtxt").write_text((data / "labels.pbtxt").read_text().replace("wave", "salute"))
+    weight = ("MODEL.WEIGHT", str(tmp_path / "out/model_final.pth"))
+    said = fail(words_for(data, tmp_path / "new", ["--transfer", *tiny_words], *weight), capsys)
+    assert "salute" in said and "--no-head" in said
 
 
 @pytest.mark.parametrize("content", [b"", b"no video at all", "half"])

@@ -92,5 +92,6 @@ def test_a_mistake_is_one_line_and_exit_code_two(main, flags, tmp_path, capsys, 
 
 
 def test_an_output_that_cannot_be_written_is_an_error(main, flags, tmp_path, capsys):
+    (tmp_path / "no").write_text("a file, not a folder")
     assert main([*flags, "--json", str(tmp_path / "no" / "folder.json")]) == 2
     assert capsys.readouterr().err.startswith("error: ")

@@ -27,8 +27,8 @@ from alphaction.utils.seed import sample_generator
 
 logger = logging.getLogger(__name__)
 
-# So many clips in a row may be unreadable in training.
-_MOST_TRIES = 10
+# So many clips are tried in place of one that cannot be read.
+_MOST_TRIES = 20
 # Annotations belong to frames of this shape, up to 2 % (rounding of small sizes).
 _ASPECT_SLACK = 0.02
 
@@ -140,16 +140,23 @@ class AVAVideoDataset(ClipDataset):
         if not 0 <= draw.index < len(self):
             raise IndexError(f"Clip {draw.index} of {len(self)}.")
         skipped: list[SkippedClip] = []
-        for attempt in range(min(_MOST_TRIES, len(self)) if self._is_train else 1):
-            at = (draw.index + attempt) % len(self)
+        index: int | None = draw.index
+        tried: list[int] = []
+        while index is not None:
             try:
-                return self._load(at, sample_generator(draw.seed, draw.epoch, at), tuple(skipped))
+                return self._load(index, sample_generator(draw.seed, draw.epoch, index), tuple(skipped))
             except VideoError as error:
-                skipped.append(SkippedClip(self.key(at), str(error)))
-        if not self._is_train:
-            return skipped[0]
-        listed = "\n".join(f"  {clip.key}: {clip.reason}" for clip in skipped)
-        raise DataError(f"{len(skipped)} clips in a row cannot be read, training stops:\n{listed}")
+                skipped.append(SkippedClip(self.key(index), str(error)))
+            tried.append(index)
+            index = self._stand_in(tried) if self._is_train and len(tried) < _MOST_TRIES else None
+        return skipped[-1]
+
+    def _stand_in(self, tried: Sequence[int]) -> int | None:
+        """Returns the next clip of a video that was not tried yet, else the next clip that was not, else None."""
+        order = np.roll(np.arange(len(self)), -tried[0])
+        of_others = order[~np.isin(self._video[order], self._video[list(tried)])]
+        untried = of_others if len(of_others) else order[~np.isin(order, tried)]
+        return int(untried[0]) if len(untried) else None
 
     def key(self, index: int) -> ClipKey:
         return ClipKey(self._videos[self._video[index]], int(self._timestamp_ms[index]))

@@ -1,0 +1,155 @@
+"""Every command and snippet of the documentation is executed, in order, in a folder like a user's.
+
+Commands run as they are written, on small data, with keys behind them that make the work short. `make` commands are run
+by whoever runs this test, and by the test of the demo.
+"""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from runs import ROOT, environment
+
+from alphaction.config import load_cfg
+from alphaction.dataset.datasets.synthetic import SyntheticFiles
+from alphaction.modeling import build_detector
+
+pytestmark = pytest.mark.smoke
+
+PAGES = ("README.md", "GETTING_STARTED.md", "MODEL_ZOO.md", "CONTRIBUTING.md", "data/README.md")
+BLOCK = re.compile(r"^( *)```(\w+)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
+# What makes a documented training short; appended to the words of the command.
+SMALL = "SOLVER.MAX_ITER 2 SOLVER.STEPS () SOLVER.WARMUP_ITERS 1 DATALOADER.NUM_WORKERS 0 DEVICE cpu"
+SMALL_FRAMES = "INPUT.MIN_SIZE_TRAIN 64 INPUT.MIN_SIZE_TEST 64"
+TWO_CLIPS = "SOLVER.VIDEOS_PER_BATCH 2 TEST.VIDEOS_PER_BATCH 2"
+
+
+def blocks(page: str, language: str) -> list[str]:
+    text = (ROOT / page).read_text()
+    return [match[3] for match in BLOCK.finditer(text) if match[2] == language]
+
+
+def commands(page: str) -> list[str]:
+    lines = [line.strip() for block in blocks(page, "bash") for line in block.splitlines()]
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, tiny_data: SyntheticFiles) -> Path:
+    """A user's checkout: our tools and configurations, own data in mine/, AVA and weights below data/."""
+    home = tmp_path_factory.mktemp("home")
+    for name in ("tools", "config_files", "alphaction"):
+        (home / name).symlink_to(ROOT / name)
+    write_own_data(home / "mine", tiny_data)
+    write_ava(home / "data/AVA")
+    write_weights(home / "data/models")
+    for name, snippet in python_snippets().items():
+        (home / name).write_text(snippet)
+    return home
+
+
+def write_own_data(mine: Path, data: SyntheticFiles) -> None:
+    (mine / "videos").mkdir(parents=True)
+    for path in (data.train_videos[0], data.val_videos[0]):
+        shutil.copy(path, mine / "videos")
+    shutil.copy(data.val_videos[0], mine / "videos/vtest.avi")
+    keep = data.train_videos[0].stem
+    rows = [row for row in data.train_csv.read_text().splitlines() if row.startswith(keep)]
+    (mine / "train.csv").write_text("\n".join(rows) + "\n")
+    for name, source in (("val.csv", data.val_csv), ("val_boxes.csv", data.val_boxes)):
+        (mine / name).write_text(source.read_text().replace(data.val_videos[0].stem, "vtest"))
+    shutil.copy(data.label_map, mine / "labels.pbtxt")
+    for block in blocks("GETTING_STARTED.md", "yaml"):
+        name = re.search(r"# mine/(\w+\.yaml)", block)
+        assert name is not None
+        (mine / name[1]).write_text(re.sub(r"^ +", "", block, flags=re.MULTILINE))
+
+
+def write_ava(ava: Path) -> None:
+    golden = ROOT / "tests/fixtures/golden/data_files"
+    shutil.copytree(golden, ava, ignore=shutil.ignore_patterns("movies"))
+    for path in list((ava / "annotations").glob("ava_val*")) + list((ava / "boxes").glob("ava_val*")):
+        shutil.copy(path, path.with_name(path.name.replace("ava_val", "ava_train")))
+
+
+def write_weights(models: Path) -> None:
+    torch.manual_seed(0)
+    detector = build_detector(load_cfg(ROOT / "config_files/resnet50_4x16f_baseline.yaml"))
+    state = detector.state_dict()
+    backbone = {key.removeprefix("backbone."): value for key, value in state.items() if key.startswith("backbone.")}
+    for name, content in (
+        ("pretrained_models/SlowFast-ResNet50-4x16.pth", backbone),
+        ("aia_models/resnet50_4x16f_baseline.pth", {"model": state}),
+    ):
+        (models / name).parent.mkdir(parents=True, exist_ok=True)
+        torch.save(content, models / name)
+
+
+def python_snippets() -> dict[str, str]:
+    found = {}
+    for block in blocks("GETTING_STARTED.md", "python"):
+        name = re.match(r"# (\w+\.py)\n", block)
+        assert name is not None, block
+        found[name[1]] = block
+    return found
+
+
+def run_documented(line: str, home: Path) -> str:
+    words = shlex.split(line)
+    if words[0] == "torchrun":
+        words = [sys.executable, "-m", "torch.distributed.run", "--standalone", *words[1:]]
+    assert words[0] in ("python", sys.executable), line
+    is_run = any(tool in line for tool in ("train_net.py", "test_net.py", "demo.py")) and "make_demo" not in line
+    if is_run:
+        words += f"{SMALL} {SMALL_FRAMES}".split()
+        words += TWO_CLIPS.split() if "VIDEOS_PER_BATCH" not in line else []
+    if "resnet50" in line and "--dry-run" not in line:
+        words += ["INPUT.MAX_SIZE_TRAIN", "96", "INPUT.MAX_SIZE_TEST", "96"]
+    done = subprocess.run(
+        [sys.executable, *words[1:]],
+        cwd=home,
+        env={**environment(), "PYTHONPATH": os.pathsep.join((str(ROOT), str(home)))},
+        text=True,
+        capture_output=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+    return done.stdout + done.stderr
+
+
+PYTHON_COMMANDS = [
+    (page, line)
+    for page in PAGES
+    for line in commands(page)
+    if not line.startswith(("make ", "git ", "cd ", "source "))
+]
+
+
+@pytest.mark.parametrize(("page", "line"), PYTHON_COMMANDS, ids=[line[:60] for _, line in PYTHON_COMMANDS])
+def test_documented_command_works(page: str, line: str, home: Path) -> None:
+    run_documented(line, home)
+
+
+def test_the_parts_of_the_page_are_used(home: Path) -> None:
+    (line,) = [line for line in commands("GETTING_STARTED.md") if "my_backbone" in line]
+    said = run_documented(line, home)
+    assert "body" in said and "Dry run" in said
+    dataset = line.replace("'my_head')", "'my_head', 'my_dataset')").replace("mine/train.yaml", "mine_train")
+    (home / "my_dataset.py").write_text((home / "my_dataset.py").read_text().replace("/data/mine", str(home / "mine")))
+    assert "Finished 2 iterations" in run_documented(
+        dataset.replace("--dry-run", "--skip-final-test --skip-val-in-train") + " OUTPUT_DIR own_parts", home
+    )
+
+
+def test_other_commands_are_make_targets() -> None:
+    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for page in PAGES:
+        for line in commands(page):
+            if line.startswith("make "):
+                assert set(word for word in line.split()[1:] if "=" not in word) <= targets, line

@@ -1,0 +1,41 @@
+"""What only a CUDA device can show; run with `pytest -m gpu`."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from alphaction.config import load_cfg
+from alphaction.engine.cli import run_tool
+from alphaction.engine.flags import parse_test_flags, parse_train_flags
+from alphaction.engine.run import test as run_test
+from alphaction.engine.run import train
+from alphaction.modeling import build_detector
+from alphaction.structures.boxes import Boxes
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device"),
+]
+
+
+@pytest.mark.parametrize("amp", ["off", "bf16", "fp16"])
+def test_a_run_trains_tests_and_resumes_on_the_device(amp: str, tiny_words: list[str], tmp_path: Path) -> None:
+    words = [*tiny_words, "DEVICE", "cuda", "SOLVER.AMP", amp, "OUTPUT_DIR", str(tmp_path)]
+    assert run_tool(lambda: train(parse_train_flags(["--skip-val-in-train", *words]))) == 0
+    assert (tmp_path / "inference/val/metrics.json").exists()
+    assert run_tool(lambda: run_test(parse_test_flags(words))) == 0
+    longer = [*words, "SOLVER.SCHEDULER", "warmup_multi_step", "SOLVER.STEPS", "()", "SOLVER.MAX_ITER", "6"]
+    assert run_tool(lambda: train(parse_train_flags(["--adjust-lr", "--skip-val-in-train", *longer]))) == 0
+
+
+def test_the_device_gives_the_logits_of_the_cpu(tiny_words: list[str]) -> None:
+    torch.manual_seed(0)
+    model = build_detector(load_cfg(tiny_words[1])).eval()
+    slow, fast = torch.randn(1, 3, 4, 64, 96), torch.randn(1, 3, 16, 64, 96)
+    boxes = [Boxes(torch.tensor([[4.0, 4, 40, 60], [30, 8, 90, 63]]), (96, 64))]
+    with torch.inference_mode():
+        expected = model(slow, fast, boxes)
+        model = model.cuda()
+        found = model(slow.cuda(), fast.cuda(), [entry.to("cuda") for entry in boxes])
+    assert torch.allclose(found.cpu(), expected, atol=1e-2)
