@@ -19,7 +19,7 @@ def parse_flags(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--seed", type=int, default=0, help="another number gives other movies (default 0)")
     parser.add_argument(
-        "--movies", type=int, nargs=2, default=(12, 4), metavar=("TRAIN", "VAL"), help="how many (default 12 4)"
+        "--movies", type=int, nargs=2, default=(16, 4), metavar=("TRAIN", "VAL"), help="how many (default 16 4)"
     )
     parser.add_argument("--seconds", type=int, default=24, help="length of each movie (default 24)")
     parser.add_argument(

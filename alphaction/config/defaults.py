@@ -255,6 +255,8 @@ _C.TEST.VIDEOS_PER_BATCH = 16
 _C.TEST.BOX_THRESH = 0.8
 # Action scores below it are left out of the results.
 _C.TEST.ACTION_THRESH = 0.05
+# Multiply the action scores of a person by the detector's score of its box; the released results do not.
+_C.TEST.WEIGH_BY_BOX_SCORE = False
 # Boxes are enlarged by these shares of their width and height before pooling.
 _C.TEST.EXTEND_SCALE = (0.1, 0.05)
 # Shuffle the frames of every test clip: a model that sees motion loses its score.

@@ -22,7 +22,7 @@ WINDOW_FPS = 25
 WINDOW_SECONDS = WINDOW_FRAMES / WINDOW_FPS
 # A person does one thing for two seconds, with the key frame in the middle; between windows it moves on to the next.
 SEGMENT_SECONDS = 2
-_SIDE_MARGIN = 0.06  # heights of the frame
+_SIDE_MARGIN = 0.25  # heights of the frame
 _HALF_ACTION = WINDOW_SECONDS / 2 + 0.04
 # Values a motion reaches on either side of the middle one, a frame each.
 _STEPS = WINDOW_FRAMES // 2 - 1
@@ -169,7 +169,7 @@ def make_tracks(
     lane = (aspect - 2 * _SIDE_MARGIN) / num_persons
     tracks = []
     for person in range(num_persons):
-        height = rng.uniform(0.41, 0.49)
+        height = rng.uniform(0.52, 0.6)
         segments = []
         for start in range(0, seconds - SEGMENT_SECONDS + 1, SEGMENT_SECONDS):
             middle = Pose(
@@ -178,12 +178,13 @@ def make_tracks(
                 arm=math.radians(rng.uniform(-12, 12)),
             )
             reach = Pose(
-                place=rng.uniform(0.09, 0.13), depth=rng.uniform(0.2, 0.27), arm=math.radians(rng.uniform(50, 62))
+                place=rng.uniform(0.09, 0.13), depth=rng.uniform(0.28, 0.36), arm=math.radians(rng.uniform(58, 70))
             )
             turn = int(rng.choice((-1, 1)))
             segments.append(Segment(start + SEGMENT_SECONDS // 2, deck.draw(), middle, reach, turn))
-        inward = np.sign(num_persons - 1 - 2 * person)
-        tracks.append(Track(person, int(inward or rng.choice((-1, 1))), tuple(segments)))
+        # Arms point away from the middle of the frame, so that no hand is in another person's box.
+        outward = np.sign(2 * person - (num_persons - 1))
+        tracks.append(Track(person, int(outward or rng.choice((-1, 1))), tuple(segments)))
     return tracks
 
 

@@ -82,7 +82,7 @@ class Scene:
 def make_figure(pose: Pose, look: Look, *, arm_side: int, seconds: float) -> list[Limb]:
     """Returns the limbs of a person, in the order they are drawn; it steps on the spot whatever it does."""
     height = math.exp(pose.depth)
-    floor = 0.62 + 0.55 * height
+    floor = 0.62 + 0.5 * height
 
     def at(x: float, y: float) -> tuple[float, float]:
         return pose.place + x * height, floor - y * height

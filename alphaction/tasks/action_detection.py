@@ -40,6 +40,7 @@ class ActionDetection(Task):
         gamma, alpha: of the focal losses.
         max_boxes: persons of a clip used in a training step.
         box_jitter: largest moves of a training box's edges, as shares of its size.
+        weigh_by_box_score: multiply action scores by the detector's score.
         normalizer: frames to what the network sees.
     """
 
@@ -54,12 +55,14 @@ class ActionDetection(Task):
         alpha: float,
         max_boxes: int,
         box_jitter: tuple[float, float, float, float],
+        weigh_by_box_score: bool,
         normalizer: ClipNormalizer,
     ) -> None:
         self.labels = labels
         self._loss_weights = loss_weights
         self._gamma, self._alpha = gamma, alpha
         self._max_boxes, self._box_jitter = max_boxes, box_jitter
+        self._weigh_by_box_score = weigh_by_box_score
         self._normalizer = normalizer
 
     @classmethod
@@ -101,6 +104,7 @@ class ActionDetection(Task):
             alpha=head.FOCAL_LOSS.ALPHA,
             max_boxes=head.PROPOSAL_PER_CLIP,
             box_jitter=tuple(cfg.INPUT.BOX_JITTER),
+            weigh_by_box_score=cfg.TEST.WEIGH_BY_BOX_SCORE,
             normalizer=ClipNormalizer(mean=cfg.INPUT.PIXEL_MEAN, std=cfg.INPUT.PIXEL_STD, to_bgr=cfg.INPUT.TO_BGR),
         )
 
@@ -139,7 +143,10 @@ class ActionDetection(Task):
     def predict_batch(self, model: nn.Module, batch: ClipBatch) -> list[ClipPrediction]:
         slow, fast = self._normalizer(batch.media)
         logits = model(slow, fast, [target.persons for target in batch.targets])
-        scores = scores_from_logits(logits, self.labels.groups).cpu()  # [R, K]
+        scores = scores_from_logits(logits, self.labels.groups)  # [R, K]
+        if self._weigh_by_box_score:
+            scores = scores * torch.cat([_box_scores(target) for target in batch.targets])[:, None]
+        scores = scores.cpu()
         parts = scores.split([len(target.persons) for target in batch.targets])
         return [
             ClipPrediction(key, _on_decoded_frame(target, part))
@@ -204,6 +211,12 @@ def _detector(model: nn.Module) -> ActionDetector:
     if not isinstance(model, ActionDetector):
         raise TypeError(f"expected an ActionDetector, got {type(model).__name__}")
     return model
+
+
+def _box_scores(target: DetectionTarget) -> torch.Tensor:
+    """Returns [n] the detector's scores, 1 for boxes without."""
+    persons = target.persons
+    return persons.xyxy.new_ones(len(persons)) if persons.scores is None else persons.scores
 
 
 def _on_decoded_frame(target: DetectionTarget, scores: torch.Tensor) -> Boxes:

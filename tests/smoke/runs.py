@@ -18,7 +18,13 @@ def environment() -> dict[str, str]:
 def start_tool(name: str, *words: str, cwd: Path | None = None) -> subprocess.Popen[str]:
     command = [sys.executable, str(ROOT / "tools" / name), *words]
     return subprocess.Popen(
-        command, cwd=cwd, env=environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        command,
+        cwd=cwd,
+        env=environment(),
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
     )
 
 

@@ -86,6 +86,10 @@ def write_weights(models: Path) -> None:
     for name, content in (
         ("pretrained_models/SlowFast-ResNet50-4x16.pth", backbone),
         ("aia_models/resnet50_4x16f_baseline.pth", {"model": state}),
+        (
+            "../demo/run/model_final.pth",
+            {"model": build_detector(load_cfg(ROOT / "config_files/demo.yaml")).state_dict()},
+        ),
     ):
         (models / name).parent.mkdir(parents=True, exist_ok=True)
         torch.save(content, models / name)

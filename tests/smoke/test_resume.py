@@ -1,6 +1,7 @@
 """Runs that are cut off: the same command ends with the same weights."""
 
 import json
+import os
 import signal
 import time
 from pathlib import Path
@@ -47,16 +48,18 @@ def test_a_run_killed_at_any_moment_ends_with_the_same_weights(
     assert [entry["iteration"] for entry in lines] == list(range(1, 25))
 
 
+@pytest.mark.parametrize("to_group", [False, True], ids=["process", "group"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_saves_the_run_and_the_command_continues_it(
-    number: int, words: list[str], uninterrupted: Path, tmp_path: Path
+    number: int, to_group: bool, words: list[str], uninterrupted: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "stopped"
     process = start_tool("train_net.py", *words, "OUTPUT_DIR", str(output))
     assert process.stdout is not None
     for line in process.stdout:
         if "iter 3/" in line:
-            process.send_signal(number)
+            # Ctrl-C in a terminal, a scheduler and torchrun all signal the whole group, workers included.
+            os.killpg(process.pid, number) if to_group else process.send_signal(number)
             break
     said = process.communicate(timeout=120)[0]
     assert process.returncode == 128 + number

@@ -75,3 +75,18 @@ def test_dry_run_reports_and_writes_nothing(tiny_words: list[str], trained: Path
     said = run_tool("train_net.py", "--dry-run", "--transfer", *words)
     assert "Schedule: 4 iterations" in said and "trainable" in said and "part" in said and "Dry run" in said
     assert not (tmp_path / "dry").exists()
+
+
+def test_a_real_video_is_a_data_set_by_yaml_files_alone(real_data: Path, tiny_words: list[str], tmp_path: Path) -> None:
+    pets = real_data / "pets"
+    if not pets.is_dir():
+        pytest.skip(f"{pets} is not there")
+    for name, more in (("train", ""), ("val", f"box_file: {pets}/pets_predicted_boxes.csv\n")):
+        (tmp_path / f"{name}.yaml").write_text(
+            f"video_root: {pets}\ncsv_gt_file: {pets}/pets_{name}.csv\nlabel_file: {pets}/action_list.pbtxt\n"
+            f"groups: exclusive\n{more}"
+        )
+    files = ("DATASETS.TRAIN", f"('{tmp_path}/train.yaml',)", "DATASETS.TEST", f"('{tmp_path}/val.yaml',)")
+    said = run_tool("train_net.py", *tiny_words, *files, "INPUT.FPS", "10", "OUTPUT_DIR", str(tmp_path / "run"))
+    assert "52 clips of 1 videos" in said and "24 clips of 1 videos" in said
+    assert "walk" in said and "mAP@0.5 = 0." in said

@@ -1,9 +1,12 @@
 """Two processes on the CPU (gloo): equal weights, and the scores of one process."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 from runs import ROOT, assert_same_weights, run_distributed, run_tool, scores_of, torchrun
+
+from alphaction.dataset.datasets.synthetic import SyntheticFiles
 
 pytestmark = pytest.mark.smoke
 HERE = Path(__file__).parent
@@ -36,6 +39,18 @@ def test_distributed_launch_works_too(tiny_words: list[str], tmp_path: Path) -> 
     words = ("--skip-val-in-train", "--skip-final-test", *tiny_words, "OUTPUT_DIR", str(tmp_path))
     run_distributed(["torch.distributed.launch"], ROOT / "tools/train_net.py", *words)
     assert (tmp_path / "model_final.pth").exists()
+
+
+def test_more_processes_than_clips_is_one_message(
+    tiny_words: list[str], tiny_data: SyntheticFiles, tmp_path: Path
+) -> None:
+    data = Path(shutil.copytree(tiny_data.root, tmp_path / "data"))
+    first = (data / "train.csv").read_text().splitlines()[0]
+    (data / "train.csv").write_text(first + "\n")
+    words = (*tiny_words, "DATASETS.TRAIN", f"('{data}/train.yaml',)", "OUTPUT_DIR", str(tmp_path / "run"))
+    with pytest.raises(AssertionError) as caught:
+        run_distributed(torchrun(), ROOT / "tools/train_net.py", *words)
+    assert str(caught.value).count("2 processes cannot share 1 clips") == 1
 
 
 def test_a_batch_that_cannot_be_shared_is_one_message(tiny_words: list[str], tmp_path: Path) -> None:

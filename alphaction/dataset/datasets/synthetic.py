@@ -69,7 +69,7 @@ class KeyFramePerson:
 def generate_dataset(
     root: str | Path,
     *,
-    num_train_movies: int = 12,
+    num_train_movies: int = 16,
     num_val_movies: int = 4,
     seconds: int = 24,
     size: tuple[int, int] = (192, 128),
@@ -168,7 +168,7 @@ def _write_movies(
     deck = ActionDeck(rng, _TOGETHER_PROB)
     people = []
     for index, path in enumerate(videos):
-        tracks = make_tracks(num_persons=3 - index % 2, seconds=seconds, aspect=size[0] / size[1], deck=deck, rng=rng)
+        tracks = make_tracks(num_persons=2, seconds=seconds, aspect=size[0] / size[1], deck=deck, rng=rng)
         scene = Scene(tracks, size=size, rng=rng)
         _encode(path, scene, seconds, _FRAME_RATES[index % len(_FRAME_RATES)], size)
         people += _key_frame_people(path.stem, scene)
