@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from alphaction.dataset.datasets.synthetic import SyntheticFiles, generate_tiny_dataset
+from alphaction.dataset.datasets.synthetic import SyntheticFiles, generate_dataset
 
 ROOT = Path(__file__).parents[1]
 
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 @pytest.fixture(scope="session")
 def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> SyntheticFiles:
     """Two training movies and one validation movie of six seconds."""
-    return generate_tiny_dataset(tmp_path_factory.mktemp("tiny"))
+    return generate_dataset(tmp_path_factory.mktemp("tiny"), num_train_movies=2, num_val_movies=1, seconds=6)
 
 
 @pytest.fixture(scope="session")

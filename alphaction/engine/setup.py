@@ -126,8 +126,7 @@ def describe_parameters(task: Task, model: nn.Module) -> str:
     rows = []
     for unit in task.stages(model):
         parameters = [p for module in unit.modules.values() for p in module.parameters()]
-        total = sum(p.numel() for p in parameters)
-        rows.append((unit.name, total, sum(p.numel() for p in parameters if p.requires_grad)))
+        rows.append((unit.name, unit.num_parameters(), sum(p.numel() for p in parameters if p.requires_grad)))
     rows.append(("all", sum(row[1] for row in rows), sum(row[2] for row in rows)))
     return format_table(("unit", "parameters", "trainable"), rows)
 

@@ -17,7 +17,6 @@ from alphaction.dataset.datasets.synthetic import (
     KeyFramePerson,
     SyntheticFiles,
     generate_dataset,
-    generate_tiny_dataset,
 )
 from alphaction.dataset.decode import decode_at_times, probe
 from alphaction.dataset.synthetic_motion import ACTIONS, Action, ActionDeck, Segment, make_tracks, reverse_of
@@ -29,10 +28,12 @@ from alphaction.utils.errors import DataError
 WINDOW = (np.arange(32) - 16) / 25  # seconds of the 32 frames from the key frame
 AXES = ("place", "depth", "arm")
 
+TINY = {"num_train_movies": 2, "num_val_movies": 1, "seconds": 6}
+
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> SyntheticFiles:
-    return generate_tiny_dataset(tmp_path_factory.mktemp("tiny"), seed=3)
+    return generate_dataset(tmp_path_factory.mktemp("tiny"), seed=3, **TINY)
 
 
 def forms_of(axis: str) -> dict[str, Action]:
@@ -185,7 +186,7 @@ def test_labels_are_wrong_at_excluded_key_frames_and_right_elsewhere() -> None:
 
 
 def test_one_seed_gives_one_data_set_and_another_seed_another(tiny: SyntheticFiles, tmp_path: Path) -> None:
-    again, other = generate_tiny_dataset(tmp_path / "a", seed=3), generate_tiny_dataset(tmp_path / "b", seed=4)
+    again, other = (generate_dataset(tmp_path / str(seed), seed=seed, **TINY) for seed in (3, 4))
     for name in ("train_csv", "val_csv", "val_boxes", "train_excluded", "val_excluded"):
         assert getattr(tiny, name).read_bytes() == getattr(again, name).read_bytes()
     assert tiny.train_csv.read_bytes() != other.train_csv.read_bytes()
@@ -200,7 +201,7 @@ def test_one_seed_gives_one_data_set_and_another_seed_another(tiny: SyntheticFil
 def test_a_folder_with_files_of_someone_else_is_refused_and_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("precious")
     with pytest.raises(DataError, match=r"not empty.*new folder"):
-        generate_tiny_dataset(tmp_path)
+        generate_dataset(tmp_path, **TINY)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 

@@ -145,6 +145,7 @@ def test_the_parts_of_the_page_are_used(home: Path) -> None:
     said = run_documented(line, home)
     assert "body" in said and "Dry run" in said
     dataset = line.replace("'my_head')", "'my_head', 'my_dataset')").replace("mine/train.yaml", "mine_train")
+    dataset = dataset.replace("('mine/val.yaml',)", "()")
     (home / "my_dataset.py").write_text((home / "my_dataset.py").read_text().replace("/data/mine", str(home / "mine")))
     assert "Finished 2 iterations" in run_documented(
         dataset.replace("--dry-run", "--skip-final-test --skip-val-in-train") + " OUTPUT_DIR own_parts", home

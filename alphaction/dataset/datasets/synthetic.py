@@ -111,11 +111,6 @@ def generate_dataset(
     return files
 
 
-def generate_tiny_dataset(root: str | Path, *, seed: int = 0) -> SyntheticFiles:
-    """Writes two training movies and one validation movie of six seconds, for tests."""
-    return generate_dataset(root, num_train_movies=2, num_val_movies=1, seconds=6, seed=seed)
-
-
 def _check_numbers(train: int, val: int, seconds: int, size: tuple[int, int], seed: int) -> None:
     if train < 1 or val < 1:
         raise DataError(f"A data set needs a training and a validation movie, got {train} and {val}.")
