@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tensorboardX import SummaryWriter
+from torch import Tensor
 
 from alphaction.engine.launch import peak_memory_bytes
 from alphaction.engine.trainer import Hook, Trainer
@@ -74,25 +75,34 @@ class MetricsFile:
 
 
 class LogMetrics(Hook):
-    """Writes a line of progress, and its numbers to the metrics file, every ``period`` steps and at the last."""
+    """Writes a line of progress, and its numbers to the metrics file, every ``period`` steps and at the last.
+
+    Losses, accuracies and times are means of the steps since the line before, over all processes.
+    """
 
     def __init__(self, *, period: int, epoch_length: int, file: MetricsFile) -> None:
         self._period, self._epoch_length, self._file = period, epoch_length, file
         self._meters = MeterGroup(window=period)
+        self._sums: dict[str, Tensor] = {}
         self._started_at = 0.0
-        self._first = 0
+        self._first = self._last = 0
 
     def before_train(self, trainer: Trainer) -> None:
-        self._started_at, self._first = time.perf_counter(), trainer.iteration
+        self._started_at = time.perf_counter()
+        self._first = self._last = trainer.iteration
 
     def after_step(self, trainer: Trainer) -> None:
         record = trainer.record
         assert record is not None
         self._meters.update({"data_time": record.data_seconds, "time": record.step_seconds})
+        scalars = {**record.output.losses, "total_loss": record.total_loss, **record.output.metrics}
+        self._sums = {name: self._sums.get(name, 0) + value.detach() for name, value in scalars.items()}
         if trainer.iteration % self._period and trainer.iteration != trainer.max_iter:
             return
-        scalars = {**record.output.losses, "total_loss": record.total_loss, **record.output.metrics}
-        values: dict[str, Any] = {"epoch": (trainer.iteration - 1) // self._epoch_length, **reduce_dict(scalars)}
+        num_steps = trainer.iteration - self._last
+        means = reduce_dict({name: value / num_steps for name, value in self._sums.items()})
+        self._sums, self._last = {}, trainer.iteration
+        values: dict[str, Any] = {"epoch": (trainer.iteration - 1) // self._epoch_length, **means}
         if record.grad_norm is not None:
             values["grad_norm"] = float(record.grad_norm)
         values |= {"lr": _base_rate(trainer), **self._meters.means(), "memory_mb": _memory_mb(trainer)}

@@ -6,6 +6,7 @@ import pytest
 from toy import make_toy_trainer
 
 from alphaction.engine.hooks import Evaluate, LogMetrics, MetricsFile
+from alphaction.engine.trainer import Hook, Trainer
 
 
 def lines(path: Path) -> list[dict]:
@@ -49,3 +50,16 @@ def test_evaluation_comes_every_period_but_not_at_the_end(tmp_path: Path) -> Non
     trainer.train()
     assert calls == [2, 4] and trainer.model.training
     assert [entry["iteration"] for entry in lines(tmp_path / "m.jsonl")] == [2, 4]
+
+
+def test_a_line_holds_the_mean_of_the_steps_since_the_last(tmp_path: Path) -> None:
+    losses: list[float] = []
+
+    class Remember(Hook):
+        def after_step(self, trainer: Trainer) -> None:
+            losses.append(float(trainer.record.total_loss))
+
+    file = MetricsFile(tmp_path / "m.jsonl", 0, None)
+    make_toy_trainer([Remember(), LogMetrics(period=2, epoch_length=3, file=file)], max_iter=5).train()
+    expected = [(losses[0] + losses[1]) / 2, (losses[2] + losses[3]) / 2, losses[4]]
+    assert [line["total_loss"] for line in lines(tmp_path / "m.jsonl")] == pytest.approx(expected)
