@@ -10,6 +10,8 @@ STAMP := $(VENV)/.alphaction-installed
 install: $(STAMP)
 
 $(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo 'Python 3.11 or newer is needed: make PYTHON=python3.12'; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
 $(STAMP): setup.py pyproject.toml | $(BIN)/python
