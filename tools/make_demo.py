@@ -67,7 +67,7 @@ def demo_steps(flags: argparse.Namespace, *, dataset: Path, run: Path, shuffled:
     shown = ["--video", str(dataset / "videos" / SHOWN), "--boxes", str(dataset / "val_boxes.csv")]
     return [
         ["make_synthetic.py", "--output", str(dataset), "--movies", *map(str, flags.movies)],
-        ["train_net.py", *config, "--skip-final-test", "OUTPUT_DIR", str(run), *common],
+        ["train_net.py", *config, "OUTPUT_DIR", str(run), *common],
         ["test_net.py", *config, "OUTPUT_DIR", str(run), *common],
         ["test_net.py", *config, "OUTPUT_DIR", str(shuffled), *trained, "TEST.SHUFFLE_FRAMES", "True", *common],
         ["demo.py", *config, *shown, "--output", str(video), "OUTPUT_DIR", str(run), *common],

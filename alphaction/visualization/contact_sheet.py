@@ -89,10 +89,10 @@ def _to_height(picture: np.ndarray, height: int) -> np.ndarray:
 
 
 def _make_grid(panels: Sequence[np.ndarray], columns: int) -> np.ndarray:
-    """Returns the panels, of one height, in cells as wide as the widest of them."""
+    """Returns the panels in cells as large as the largest of them."""
     columns = max(1, min(columns, len(panels)))
     rows = -(-len(panels) // columns)
-    height, width = panels[0].shape[0] + _GAP, max(panel.shape[1] for panel in panels) + _GAP
+    height, width = (max(panel.shape[axis] for panel in panels) + _GAP for axis in (0, 1))
     grid = np.full((rows * height + _GAP, columns * width + _GAP, 3), _BACKGROUND, np.uint8)
     for index, panel in enumerate(panels):
         top, left = _GAP + index // columns * height, _GAP + index % columns * width

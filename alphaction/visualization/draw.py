@@ -93,13 +93,11 @@ def score_rows(boxes: Boxes, person: int, labels: LabelMap, *, threshold: float,
 
 
 def draw_caption(picture: np.ndarray, text: str) -> np.ndarray:
-    """Returns a new picture with a line of text in its lower left corner."""
-    captioned = picture.copy()
-    row, font_scale, thickness = _text_metrics(captioned)
-    bottom = captioned.shape[0] - 1
-    width = cv2.getTextSize(text, _FONT, font_scale, thickness)[0][0]
-    cv2.rectangle(captioned, (0, bottom - row), (width + row // 2, bottom), _SHADE, thickness=-1)
-    _put_text(captioned, text, (row // 4, bottom - row), _WHITE)
+    """Returns the picture with a line of text below it."""
+    row = _text_metrics(picture)[0]
+    strip = np.full((row, picture.shape[1], 3), _SHADE, np.uint8)
+    captioned = np.concatenate([picture, strip])
+    _put_text(captioned, text, (row // 4, picture.shape[0]), _WHITE)
     return captioned
 
 
