@@ -31,6 +31,8 @@ class DatasetEntry:
 class DatasetCatalog:
     """Names of data sets below ``DATA_DIR``. Add your own here, by :meth:`register`, or as a YAML file.
 
+    Paths are below ``DATA_DIR``, written with or without it.
+
     A YAML file named in DATASETS.TRAIN or TEST holds ``dataset`` and the arguments of that class, for example::
 
         dataset: AVAVideoDataset
@@ -90,7 +92,19 @@ class DatasetCatalog:
                 f'Unknown data set "{name}"; {nearest(name, cls.DATASETS)} Give the path of a data set YAML file, '
                 "or register the name in alphaction/config/paths_catalog.py."
             )
-        return _entry(name, cls.DATASETS[name], Path(cls.DATA_DIR))
+        return _entry(name, _without_folder(cls.DATASETS[name], cls.DATA_DIR), Path(cls.DATA_DIR))
+
+
+def _without_folder(values: Mapping[str, Any], folder: str) -> dict[str, Any]:
+    """Returns the values, paths below ``folder`` written without it, in nested mappings too."""
+    short: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            value = _without_folder(value, folder)
+        elif isinstance(value, str) and key.endswith(("_file", "_root")) and Path(value).is_relative_to(folder):
+            value = str(Path(value).relative_to(folder))
+        short[key] = value
+    return short
 
 
 def _entry(name: str, values: Mapping[str, Any], folder: Path) -> DatasetEntry:

@@ -34,6 +34,15 @@ def test_registered_name_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
         DatasetCatalog.register("mine")
 
 
+def test_catalog_paths_may_be_written_with_the_data_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(DatasetCatalog, "DATASETS", dict(DatasetCatalog.DATASETS))
+    files = {"labelmap_file": "data/mine/l.pbtxt"}
+    DatasetCatalog.register("mine", video_root="data/mine/videos", box_file="", eval_file_paths=files)
+    entry = DatasetCatalog.get("mine")
+    expected = {"video_root": "data/mine/videos", "box_file": "", "labelmap_file": "data/mine/l.pbtxt"}
+    assert entry.arguments == expected
+
+
 @pytest.mark.parametrize(
     ("name", "text", "expected"),
     [
