@@ -23,6 +23,8 @@ SLACK_SECONDS = Fraction(1, 2000)
 # The codecs whose decoded frames carry the time of their own packet, so that a frame nobody refers to may be
 # left undecoded. Others (MPEG-4 in AVI mixes times up) are decoded in full, and frames are counted.
 _TIMED_CODECS = frozenset({"h264", "hevc"})
+# Containers without times of display; FFmpeg makes some up in the order of decoding.
+_UNTIMED_FORMATS = ("avi",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,8 @@ def _shown_at(path: str | Path, stream: Any, packets: list[Any], stamps: Sequenc
 def _decode(path: str | Path, stream: Any, packets: list[Any], ranks: Sequence[int]) -> dict[int, Image]:
     """Returns the frames of these ranks in the order of display, counted from the first of ``packets``."""
     shown = _stamps_in_order(packets, stream)
-    is_timed = stream.codec_context.name in _TIMED_CODECS and all(packet.pts is not None for packet in packets)
+    has_times = stream.container.format.name not in _UNTIMED_FORMATS
+    is_timed = has_times and stream.codec_context.name in _TIMED_CODECS and all(p.pts is not None for p in packets)
     wanted = {rank: shown[rank] for rank in ranks}
     try:
         found = _decode_wanted(stream, packets, set(wanted.values())) if is_timed else {}
@@ -176,7 +179,8 @@ def _packets_around(container: Any, stream: Any, first: int, last: int) -> list[
         while packets and not packets[0].is_keyframe:
             packets.pop(0)
         if packets and packets[0].pts is not None and packets[0].pts <= max(first, stream.start_time or 0):
-            return packets
+            # Pictures shown before the key frame need the group before it: the decoder drops them.
+            return [packet for packet in packets if packet.pts is None or packet.pts >= packets[0].pts]
     return None
 
 

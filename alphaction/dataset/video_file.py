@@ -85,8 +85,10 @@ def probe(path: str | Path) -> VideoInfo:
         start = Fraction(first.pts or 0) * stream.time_base
         fps = Fraction(stream.average_rate or stream.guessed_rate or 25)
         promised = _promised_seconds(container, stream)
-    duration = float(_find_end(path, promised, fps) - start)
-    if promised is not None and promised - duration > max(_MISSING_SECONDS, _MISSING_SHARE * promised):
+    end = _find_end(path, promised, fps)
+    duration = float(end - start)
+    # Some containers promise the time of the end and not the length: what fulfils either is whole.
+    if promised is not None and promised - max(duration, float(end)) > max(_MISSING_SECONDS, _MISSING_SHARE * promised):
         raise VideoError(path, f"truncated: its header promises {promised:.1f} s, it ends after {duration:.1f} s")
     width, height = (first.height, first.width) if sideways else (first.width, first.height)
     return VideoInfo(width, height, float(fps), duration, start)

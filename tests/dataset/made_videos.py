@@ -15,7 +15,9 @@ GOLDEN = Path(__file__).parents[1] / "fixtures/golden"
 GREY_STEP = 4
 
 
-def write_video(path, num_frames, rate=25, size=(64, 48), first_grey=0, codec="libx264", **container_options):
+def write_video(
+    path, num_frames, rate=25, size=(64, 48), first_grey=0, codec="libx264", first_seconds=0.0, **container_options
+):
     """Writes frames of the grey levels first_grey, + 4, + 8, ... (modulo 240)."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -25,7 +27,10 @@ def write_video(path, num_frames, rate=25, size=(64, 48), first_grey=0, codec="l
         stream.options = {"g": "12", "crf": "12"} if codec == "libx264" else {"qmin": "1", "qmax": "2", "bf": "2"}
         for i in range(num_frames):
             image = np.full((size[1], size[0], 3), (first_grey + GREY_STEP * i) % 240, np.uint8)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+            frame.time_base = 1 / stream.codec_context.rate
+            frame.pts = i + round(first_seconds * stream.codec_context.rate)
+            container.mux(stream.encode(frame))
         container.mux(stream.encode())
     return path
 

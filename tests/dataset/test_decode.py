@@ -79,6 +79,28 @@ def test_mpeg4_in_avi_whose_times_are_mixed_up_is_counted(tmp_path):
     assert [frame_number(image) for image in decoded.frames] == [20, 22, 24, 26, 28]
 
 
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [
+        ("movie.ts", "mpeg2video"),
+        ("movie.mkv", "mpeg2video"),
+        ("movie.avi", "mpeg4"),
+        ("movie.mp4", "mpeg4"),
+        ("movie.avi", "libx264"),
+    ],
+)
+def test_pictures_before_the_key_frame_of_a_seek_do_not_count(tmp_path, name, codec):
+    path = write_video(tmp_path / name, 120, codec=codec)
+    decoded = decode_at_times(path, [Fraction(i, 25) for i in range(75, 90, 3)], probe(path).start)
+    assert [frame_number(image) for image in decoded.frames] == [15, 18, 21, 24, 27]  # modulo 60
+
+
+def test_a_video_that_does_not_begin_at_zero_is_whole(tmp_path):
+    path = write_video(tmp_path / "late.mkv", 50, first_seconds=1.5)
+    info = probe(path)
+    assert float(info.start) == pytest.approx(1.5, abs=0.03) and info.duration == pytest.approx(2.0, abs=0.05)
+
+
 def test_a_rotated_video_is_turned_as_players_show_it(tmp_path):
     path = tmp_path / "phone.mp4"
     image = np.zeros((48, 64, 3), np.uint8)
