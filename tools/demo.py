@@ -30,7 +30,9 @@ def parse_flags(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the results")
     parser.add_argument("--threshold", type=float, default=0.3, help="lowest score that is drawn (default: 0.3)")
-    parser.add_argument("--top", type=int, default=3, help="most actions drawn for a person (default: 3)")
+    parser.add_argument(
+        "--top", type=int, default=0, help="most actions drawn for a person (default: 3, or 1 for exclusive actions)"
+    )
     parser.add_argument("opts", nargs=argparse.REMAINDER, metavar="KEY VALUE", help="config keys to change")
     return parser.parse_args(argv)
 
@@ -47,9 +49,8 @@ def run_demo(typed: argparse.Namespace) -> None:
         predictions = predictor.predict(typed.video, typed.boxes)
     labels = predictor.labels
     write_results_csv(results, collect_boxes(predictions, len(labels)).rows(labels, 0.0))
-    num_frames = write_annotated_video(
-        typed.video, predictions, labels, annotated, threshold=typed.threshold, top=typed.top
-    )
+    top = typed.top or (1 if len(labels.groups.pose) == len(labels) else 3)
+    num_frames = write_annotated_video(typed.video, predictions, labels, annotated, threshold=typed.threshold, top=top)
     num_boxes = sum(len(prediction.boxes or ()) for prediction in predictions)
     print(f"{len(predictions)} key frames, {num_boxes} persons: {results}")
     print(f"{num_frames} frames: {annotated}")

@@ -78,7 +78,8 @@ def read_file(path: Path) -> dict[str, Any]:
         CheckpointError: as :func:`read_tensors`.
     """
     if not path.is_file():
-        raise CheckpointError(f"There is no weight file {path}; check MODEL.WEIGHT or download the file first.")
+        what = "is a folder, not a weight file" if path.is_dir() else "does not exist"
+        raise CheckpointError(f"The weight file {path} {what}; check MODEL.WEIGHT or download the file first.")
     try:
         content = _read(path)
     except PermissionError:

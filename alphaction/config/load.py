@@ -1,6 +1,7 @@
 """From YAML files and command-line words to one config; and back to ``config.yaml``."""
 
 import ast
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -101,11 +102,14 @@ def _flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _pair_options(opts: Sequence[str]) -> dict[str, Any]:
-    if len(opts) % 2:
-        raise ConfigError(f"Options come in pairs of KEY VALUE; got {len(opts)} words: {' '.join(opts)}")
-    flags = [key for key in opts[::2] if key.startswith("-")]
+    glued = [word for word in opts[::2] if re.match(r"[A-Z][A-Z_.]+=", word)]
+    if glued:
+        raise ConfigError(f"Write {glued[0].replace('=', ' ', 1)}: a key and its value are two words.")
+    flags = [word for word in opts if word.startswith("--")]
     if flags:
         raise ConfigError(f"Flags go before the KEY VALUE pairs: {' '.join(flags)}")
+    if len(opts) % 2:
+        raise ConfigError(f"Options come in pairs of KEY VALUE; got {len(opts)} words: {' '.join(opts)}")
     return dict(zip(opts[::2], opts[1::2], strict=True))
 
 
@@ -118,6 +122,12 @@ def _set(cfg: CfgNode, key: str, value: Any) -> None:
         hint = nearest(key, list(flat_keys(cfg)))
         raise ConfigError(f'Unknown config key "{key}"; {hint}')
     node[leaf] = _coerced(key, _parsed(value, type(node[leaf])), node[leaf])
+
+
+def changed_keys(cfg: CfgNode) -> dict[str, Any]:
+    """Returns dotted key -> value of every leaf that differs from its default."""
+    defaults = flat_keys(_C)
+    return {key: value for key, value in flat_keys(cfg).items() if value != defaults[key]}
 
 
 def flat_keys(cfg: CfgNode, prefix: str = "") -> dict[str, Any]:
@@ -149,8 +159,8 @@ def _coerced(key: str, value: Any, default: Any) -> Any:
         return float(value)
     elif wanted is int and isinstance(value, float) and value.is_integer():
         return int(value)
-    elif wanted is tuple and isinstance(value, str):
-        raise ConfigError(f'{key} takes a list, got the text "{value}"; write ("{value}",).')
+    elif wanted is tuple and isinstance(value, str) and not default:
+        return (value,)
     elif wanted is str:
         return str(value)
     elif wanted is float and isinstance(value, str) and _is_float(value):

@@ -105,8 +105,9 @@ def _check_types(name: str, files: AvaFiles) -> None:
     if not is_ids(files.keep_classes):
         raise DataError(f'Data set "{name}": keep_classes is {files.keep_classes!r}; it takes a list of class ids.')
     groups = files.groups
+    is_known = groups is None or groups in ("exclusive", "multilabel")
     are_lists = isinstance(groups, Mapping) and all(is_ids(ids) for ids in groups.values())
-    if groups is not None and not isinstance(groups, str) and not are_lists:
+    if not is_known and not are_lists:
         raise DataError(
             f'Data set "{name}": groups is {groups!r}; it takes "exclusive", "multilabel", or lists of class ids by '
             "group name (pose, object, person)."
@@ -198,9 +199,14 @@ def _rows_of_known_classes(
         first = int(np.argmin(is_known))
         raise DataError(
             f"{annotations.path}, {annotations.where(first)}: class id {rows.action[first]} is not one of the "
-            f"{len(labels)} classes of {files.label_file or 'AVA (no label_file is given)'}."
+            f"{len(labels)} classes of {files.label_file or 'AVA (no label_file is given)'}: {_first_classes(labels)}."
         )
     return rows.select(is_kept)
+
+
+def _first_classes(labels: LabelMap) -> str:
+    shown = [f"{class_id} {name}" for class_id, name in zip(labels.ids[:5], labels.names, strict=False)]
+    return ", ".join(shown) + (", ..." if len(labels) > 5 else "")
 
 
 def _detected_persons(

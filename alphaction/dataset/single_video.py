@@ -24,7 +24,7 @@ def open_single_video(cfg: Any, video_path: str | Path, boxes_path: str | Path, 
         cfg: the config of the model.
         video_path: a whole video.
         boxes_path: AVA CSV of person boxes: ``video,second,x1,y1,x2,y2,,score``. Rows whose video is the stem of
-            ``video_path`` are used; a file about one other video is taken for this one.
+            ``video_path`` are used.
         labels: the classes of the model.
 
     Raises:
@@ -59,8 +59,6 @@ def open_single_video(cfg: Any, video_path: str | Path, boxes_path: str | Path, 
 def _rows_of(rows: AvaRows, video: Path, boxes_path: str | Path) -> AvaRows:
     if video.stem in rows.videos:
         return rows.select(np.asarray(rows.video == rows.videos.index(video.stem)))
-    if len(rows.videos) == 1:
-        return rows
     raise DataError(
         f'{boxes_path} has no row of the video "{video.stem}"; it is about {", ".join(rows.videos[:5]) or "nothing"}.'
     )

@@ -12,6 +12,7 @@ from alphaction.dataset.decode import DecodedFrames, Image, decode_at_times, dec
 from alphaction.dataset.frames import Window
 from alphaction.dataset.video_file import VideoInfo, probe
 from alphaction.utils.errors import DataError
+from alphaction.utils.registry import nearest
 
 # Decides between files of one stem, such as a video and its subtitles; a single file may end in anything.
 _VIDEO_SUFFIXES = (
@@ -109,7 +110,8 @@ def find_movies(video_root: str | Path, videos: Sequence[str]) -> dict[str, Clip
     if missing:
         raise DataError(
             f"{len(missing)} of {len(videos)} videos are not in {root}, neither as a folder of one-second clips nor "
-            f"as a file: {', '.join(missing[:10])}{', ...' if len(missing) > 10 else ''}."
+            f"as a file: {', '.join(missing[:10])}{', ...' if len(missing) > 10 else ''}. Names have no file ending; "
+            f"for the first, {nearest(missing[0], [path.stem for path in root.iterdir()])}"
         )
     return {video: movie for video, movie in found.items() if movie is not None}
 

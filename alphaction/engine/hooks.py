@@ -77,7 +77,8 @@ class MetricsFile:
 class LogMetrics(Hook):
     """Writes a line of progress, and its numbers to the metrics file, every ``period`` steps and at the last.
 
-    Losses, accuracies and times are means of the steps since the line before, over all processes.
+    Losses, accuracies and times are means of the steps since the line before, over all processes; the first line of a
+    resumed run is about the steps since the resume. The rate is that of the line's own step.
     """
 
     def __init__(self, *, period: int, epoch_length: int, file: MetricsFile) -> None:
@@ -105,7 +106,7 @@ class LogMetrics(Hook):
         values: dict[str, Any] = {"epoch": (trainer.iteration - 1) // self._epoch_length, **means}
         if record.grad_norm is not None:
             values["grad_norm"] = float(record.grad_norm)
-        values |= {"lr": _base_rate(trainer), **self._meters.means(), "memory_mb": _memory_mb(trainer)}
+        values |= {"lr": record.lr, **self._meters.means(), "memory_mb": _memory_mb(trainer)}
         self._file.write("train", trainer.iteration, values)
         logger.info("%s", self._line(trainer, values))
 
@@ -117,8 +118,7 @@ class LogMetrics(Hook):
             logger.warning("%s", trainer.skipped.summary())
 
     def _line(self, trainer: Trainer, values: dict[str, Any]) -> str:
-        done = trainer.iteration - self._first
-        remaining = (time.perf_counter() - self._started_at) / done * (trainer.max_iter - trainer.iteration)
+        remaining = values["time"] * (trainer.max_iter - trainer.iteration)
         numbers = [f"{name} {value:.4f}" for name, value in values.items() if name.startswith(("total_loss", "loss_"))]
         numbers += [f"{name} {value:.3f}" for name, value in values.items() if name.startswith("accuracy_")]
         return "  ".join(
@@ -192,13 +192,6 @@ class Evaluate(Hook):
             return
         self._file.write("eval", trainer.iteration, self._evaluate(trainer.iteration))
         trainer.model.train()
-
-
-def _base_rate(trainer: Trainer) -> float:
-    """Returns the rate of a plain weight: that of the group without a factor, else the smallest."""
-    groups = trainer.optimizer.param_groups
-    plain = [group["lr"] for group in groups if group.get("lr_factor", 1.0) == 1.0]
-    return float(plain[0] if plain else min(group["lr"] for group in groups))
 
 
 def _memory_mb(trainer: Trainer) -> float:

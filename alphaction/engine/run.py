@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from alphaction.config.load import dump_cfg, option_keys
+from alphaction.config.load import changed_keys, dump_cfg, option_keys
 from alphaction.engine.assembly import Run, make_trainer, prepare_run, save_run
 from alphaction.engine.evaluation import OpenTestSet, evaluate, open_test_sets
 from alphaction.engine.flags import Flags
@@ -20,7 +20,7 @@ from alphaction.engine.setup import (
 from alphaction.engine.start import load_for_test
 from alphaction.engine.trainer import Hook
 from alphaction.utils.env import describe_environment
-from alphaction.utils.logger import setup_logger
+from alphaction.utils.logger import format_table, setup_logger
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ def train(flags: Flags) -> None:
         run = prepare_run(resolved, flags, process)
         if flags.dry_run:
             _describe(run, resolved.scaling, run.cfg.SOLVER.MAX_ITER)
-            logger.info("Dry run: nothing was trained or written.")
+            logger.info("Dry run: the videos and annotations were not read, nothing was trained or written.")
             return
         data = open_training_data(run.cfg, run.task)
         test_sets = open_test_sets(run.cfg, run.task, process) if evaluates else []
@@ -104,7 +104,8 @@ def _train(run: Run, data: TrainingData, test_sets: Sequence[OpenTestSet]) -> No
 
 def _describe(run: Run, scaling: str, max_iter: int) -> None:
     logger.info("Environment:\n%s", describe_environment())
-    logger.info("Config:\n%s", run.cfg.dump())
+    changed = format_table(("key", "value"), [(key, str(value)) for key, value in changed_keys(run.cfg).items()])
+    logger.info("Config where it is not the default (config.yaml has all of it):\n%s", changed)
     if scaling:
         logger.info("%s", scaling)
     logger.info("Schedule: %s", describe_schedule(run.cfg, max_iter))

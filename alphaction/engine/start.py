@@ -61,7 +61,7 @@ def load_start(cfg: CfgNode, flags: Flags, task: Task, model: nn.Module, parts: 
         )
         _refuse_other_head(report, cfg.MODEL.WEIGHT)
     else:
-        logger.warning("MODEL.WEIGHT is empty: training starts from random weights.")
+        logger.info("MODEL.WEIGHT is empty: training starts from random weights.")
 
 
 def load_for_test(cfg: CfgNode, task: Task, model: nn.Module, *, is_typed: bool) -> Path:

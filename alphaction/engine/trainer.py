@@ -43,6 +43,7 @@ class StepRecord:
     output: StepOutput
     total_loss: Tensor
     num_clips: int
+    lr: float
     data_seconds: float
     step_seconds: float
     grad_norm: Tensor | None
@@ -117,10 +118,11 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         (self.scaler.scale(total) if self.scaler else total).backward()
         grad_norm = self._update()
+        lr = self.scheduler.plain_rate()
         self.scheduler.step()
         self.task.after_step(output)
         seconds = time.perf_counter() - started
-        self.record = StepRecord(output, total.detach(), len(batch), data_seconds, seconds, grad_norm)
+        self.record = StepRecord(output, total.detach(), len(batch), lr, data_seconds, seconds, grad_norm)
 
     def _update(self) -> Tensor | None:
         grad_norm = None

@@ -80,6 +80,12 @@ class FactorScheduler:
         """Returns the rate now in force for each group."""
         return [group["lr"] for group in self.optimizer.param_groups]
 
+    def plain_rate(self) -> float:
+        """Returns the rate now in force for a parameter without a factor, else the smallest there is."""
+        groups = self.optimizer.param_groups
+        plain = [group["lr"] for group in groups if group.get("lr_factor", 1.0) == 1.0]
+        return float(plain[0] if plain else min(group["lr"] for group in groups))
+
     def state_dict(self) -> dict[str, Any]:
         """Returns the iteration alone: rates and schedule belong to the config."""
         return {"iteration": self.iteration}

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import logging
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -23,6 +24,8 @@ from alphaction.structures.ava_csv_parser import (
 from alphaction.structures.clip import ClipKey
 from alphaction.utils.errors import DataError
 from alphaction.utils.files import replaced_when_complete
+
+logger = logging.getLogger(__name__)
 
 _LINES_AT_ONCE = 50_000
 
@@ -71,6 +74,12 @@ class AvaRows:
         keys = [ClipKey(self.videos[code // len(times)], int(times[code % len(times)])) for code in distinct.tolist()]
         return keys, np.repeat(run_frame, np.diff(np.append(starts, len(self)))).astype(np.int64)
 
+    def num_repeated(self) -> int:
+        """Returns how many rows have the video, time, box and action of an earlier one."""
+        columns = np.column_stack([self.video, self.timestamp_ms, self.action, self.xyxy])
+        order = np.lexsort(columns.T)
+        return int((np.diff(columns[order], axis=0) == 0).all(axis=1).sum())
+
     @property
     def keyframes(self) -> tuple[ClipKey, ...]:
         """The distinct key frames of the file, those without boxes last."""
@@ -90,6 +99,8 @@ def load_ground_truth_csv(path: str | Path) -> AvaRows:
     rows = _load(Path(path), "person_id")
     if not len(rows) and not rows.frames_without_boxes:
         raise DataError(f"The ground truth {path} holds no row; expected {EXPECTED['person_id']}.")
+    if num_again := rows.num_repeated():
+        logger.warning("%d rows of %s are there twice; the evaluation counts each of them.", num_again, path)
     return rows
 
 
@@ -168,7 +179,11 @@ def _load(path: Path, kind: FileKind) -> AvaRows:
                 except BadRow:
                     raise DataError(f"{path}, {explain_bad_row(lines, number, kind)}") from None
                 number += len(lines)
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"Cannot read the CSV file {path}: it is not UTF-8 text ({error.reason}); save it as UTF-8."
+        ) from error
+    except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"Cannot read the CSV file {path}: {error}") from error
     return _join(parts, kind)
 

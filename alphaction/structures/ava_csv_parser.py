@@ -83,7 +83,19 @@ def explain_bad_row(lines: list[str], number: int, kind: FileKind) -> str:
         problem = str(error)
     if "expected" not in problem:
         problem += f"; expected {EXPECTED[kind]}"
+    problem += _hint(lines[0], number)
     return f'row {number}: "{lines[0].strip()[:200]}" {problem}.'
+
+
+def _hint(line: str, number: int) -> str:
+    """Returns what a wrong line looks like, "" when it looks like nothing known."""
+    words = line.lower()
+    if number == 1 and ("x1" in words or "video" in words or "second" in words or "timestamp" in words):
+        return "; this looks like a header, and AVA CSV files have none: delete the row"
+    for name, separator in (("tabs", "\t"), ("semicolons", ";")):
+        if line.count(separator) >= 5:
+            return f"; columns are separated by commas, this line seems to use {name}"
+    return ""
 
 
 def _split(lines: list[str], kind: FileKind) -> tuple[list[list[str]], list[list[str]]]:

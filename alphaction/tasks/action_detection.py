@@ -203,8 +203,8 @@ def _shared_labels(cfg: Any) -> LabelMap:
 
 
 def _counts(values: dict[str, int]) -> str:
-    total, *groups = values.values()
-    return f"{total} ({' + '.join(map(str, groups))})"
+    total, exclusive, *multilabel = values.values()
+    return f"{total} ({exclusive} exclusive, {' + '.join(map(str, multilabel))} multi-label)"
 
 
 def _detector(model: nn.Module) -> ActionDetector:

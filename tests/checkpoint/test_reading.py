@@ -124,7 +124,7 @@ def test_a_plain_pickle_is_refused_and_not_run(tmp_path):
 
 
 def test_a_missing_file_is_named():
-    with pytest.raises(CheckpointError, match=r"There is no weight file nowhere/w\.pth; check MODEL\.WEIGHT"):
+    with pytest.raises(CheckpointError, match=r"The weight file nowhere/w\.pth does not exist; check MODEL\.WEIGHT"):
         read_tensors("nowhere/w.pth")
 
 

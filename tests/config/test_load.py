@@ -92,6 +92,10 @@ def test_options_are_read_as_typed_on_the_command_line() -> None:
     assert cfg.OUTPUT_DIR == "0012" and cfg.SOLVER.MAX_ITER == 9
 
 
+def test_one_name_is_a_list_of_one() -> None:
+    assert load_cfg(None, ["DATASETS.TRAIN", "mine/train.yaml"]).DATASETS.TRAIN == ("mine/train.yaml",)
+
+
 def test_misspelt_keys_are_all_answered_with_the_nearest() -> None:
     with pytest.raises(ConfigError) as caught:
         load_cfg(None, ["SOLVER.STEP", "(1,)", "SOLVER.MAXITER", "3"])
@@ -107,7 +111,9 @@ def test_misspelt_keys_are_all_answered_with_the_nearest() -> None:
         (["INPUT.COLOR_JITTER", "1"], "INPUT.COLOR_JITTER takes a value such as False (bool), got 1"),
         (["SOLVER.MAX_ITER"], "pairs of KEY VALUE"),
         (["--transfer", "1"], "Flags go before"),
-        (["DATASETS.TRAIN", "my_set"], 'write ("my_set",)'),
+        (["SOLVER.GAMMA", "1", "--dry-run"], "Flags go before the KEY VALUE pairs: --dry-run"),
+        (["SOLVER.GAMMA=0.5"], "Write SOLVER.GAMMA 0.5: a key and its value are two words"),
+        (["SOLVER.STEPS", "never"], "SOLVER.STEPS takes a value such as (33750, 67500) (tuple), got 'never'"),
         (["MODEL.BACKBONE", "3"], 'Unknown config key "MODEL.BACKBONE"'),
     ],
 )

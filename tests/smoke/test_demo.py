@@ -27,3 +27,12 @@ def test_the_demo_leaves_a_report_a_video_and_the_commands(tmp_path: Path) -> No
 def test_a_step_that_fails_stops_the_demo(tmp_path: Path) -> None:
     said = run_tool("make_demo.py", "--output", str(tmp_path), "--movies", "1", "1", "SOLVER.MAX_ITR", "2", expect=2)
     assert 'did you mean "SOLVER.MAX_ITER"?' in said and "train_net.py ended with exit code 2" in said
+
+
+def test_results_do_not_overwrite_what_was_given(tmp_path: Path) -> None:
+    video, boxes = tmp_path / "a.mp4", tmp_path / "a.csv"
+    video.write_bytes(b"video")
+    boxes.write_text("boxes")
+    words = ("--video", str(video), "--boxes", str(boxes), "--output", str(tmp_path))
+    assert "would overwrite" in run_tool("demo.py", *words, expect=2)
+    assert (video.read_bytes(), boxes.read_text()) == (b"video", "boxes")

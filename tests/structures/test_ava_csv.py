@@ -1,4 +1,5 @@
 import gzip
+import logging
 import os
 from pathlib import Path
 
@@ -266,3 +267,30 @@ def test_published_files_are_read():
     assert ClipKey("5BDj0ow5hnA", 1_038_000) in load_exclusions(ava / "ava_val_excluded_timestamps_v2.2.csv")
     assert len(load_ground_truth_csv(pets / "pets_val.csv")) == 145
     assert load_person_boxes_csv(pets / "pets_predicted_boxes.csv").score[0] == 0.991057
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("video,second,x1,y1,x2,y2,action,person\n", "looks like a header"),
+        ("m\t1\t0.1\t0.1\t0.2\t0.2\t1\t0\n", "seems to use tabs"),
+        ("m;1;0.1;0.1;0.2;0.2;1;0\n", "seems to use semicolons"),
+    ],
+)
+def test_a_line_of_another_form_is_recognised(tmp_path, text, hint):
+    (tmp_path / "a.csv").write_text(text)
+    with pytest.raises(DataError, match=hint):
+        load_ground_truth_csv(tmp_path / "a.csv")
+
+
+def test_rows_that_are_there_twice_are_counted_and_named(tmp_path, caplog):
+    (tmp_path / "a.csv").write_text("m,1,0.1,0.1,0.2,0.2,1,0\nm,1,0.1,0.1,0.2,0.2,2,0\nm,1,0.1,0.1,0.2,0.2,1,0\n")
+    with caplog.at_level(logging.WARNING):
+        assert load_ground_truth_csv(tmp_path / "a.csv").num_repeated() == 1
+    assert "1 rows of" in caplog.text and "twice" in caplog.text
+
+
+def test_a_file_that_is_not_utf8_says_so(tmp_path):
+    (tmp_path / "a.csv").write_bytes("m,1,0.1,0.1,0.2,0.2,1,0\n".encode("utf-16"))
+    with pytest.raises(DataError, match="not UTF-8"):
+        load_ground_truth_csv(tmp_path / "a.csv")

@@ -102,7 +102,7 @@ def test_class_counts_that_disagree_with_the_label_file(
     for name in ("NUM_OBJECT_MANIPULATION_CLASSES", "NUM_PERSON_INTERACTION_CLASSES"):
         more += [f"MODEL.ROI_ACTION_HEAD.{name}", "0"]
     said = fail(words_for(data, tmp_path / "out", tiny_words, *more), capsys)
-    assert "disagree with the label file" in said and "9 (0 + 9 + 0)" in said
+    assert "disagree with the label file" in said and "9 (0 exclusive, 9 + 0 multi-label)" in said
 
 
 def test_sets_with_other_classes(

@@ -218,7 +218,8 @@ def _report(name: str, keys: Sequence[ClipKey], chosen: Selection, movies: Movie
     if not keys:
         raise DataError(
             f"The data set {name} ({chosen.annotations.path}) has no clip. Left out: {dropped or 'nothing'}; "
-            f"the annotation file has {len(chosen.annotations.rows)} labels."
+            f"the annotation file has {len(chosen.annotations.rows)} labels. "
+            "If a detector's boxes were left out for their scores, lower TEST.BOX_THRESH."
         )
     logger.info("%s: %d clips of %d videos. Left out: %s.", name, len(keys), len(movies.sources), dropped or "nothing")
 
