@@ -159,7 +159,7 @@ def _coerced(key: str, value: Any, default: Any) -> Any:
         return float(value)
     elif wanted is int and isinstance(value, float) and value.is_integer():
         return int(value)
-    elif wanted is tuple and isinstance(value, str) and not default:
+    elif wanted is tuple and isinstance(value, str) and all(isinstance(item, str) for item in default):
         return (value,)
     elif wanted is str:
         return str(value)

@@ -93,7 +93,8 @@ def test_options_are_read_as_typed_on_the_command_line() -> None:
 
 
 def test_one_name_is_a_list_of_one() -> None:
-    assert load_cfg(None, ["DATASETS.TRAIN", "mine/train.yaml"]).DATASETS.TRAIN == ("mine/train.yaml",)
+    for path in (None, ROOT / "config_files/demo.yaml"):  # over an empty list and over one with a name
+        assert load_cfg(path, ["DATASETS.TRAIN", "mine/train.yaml"]).DATASETS.TRAIN == ("mine/train.yaml",)
 
 
 def test_misspelt_keys_are_all_answered_with_the_nearest() -> None:
