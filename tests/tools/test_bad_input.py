@@ -131,7 +131,7 @@ def test_unusable_value(
 ) -> None:
     said = fail([*tiny_words, "OUTPUT_DIR", str(tmp_path / "out"), *words], capsys)
     assert expected in said and not (tmp_path / "out").exists()
-    assert "SOLVER.LOG_PERIOD is 0" in said or "LOG_PERIOD" not in words
+    assert "SOLVER.LOG_PERIOD is 0" in said or "SOLVER.LOG_PERIOD" not in words
 
 
 def test_output_folder_that_is_a_file(
