@@ -13,7 +13,7 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
-from alphaction.dataset.video_file import VideoError, VideoInfo, open_video, probe
+from alphaction.dataset.video_file import VideoError, VideoInfo, as_fraction, open_video, probe
 
 __all__ = ["DecodedFrames", "Image", "VideoError", "VideoInfo", "decode_at_times", "decode_positions", "probe"]
 
@@ -54,7 +54,7 @@ def decode_at_times(path: str | Path, seconds: Sequence[Fraction], start: Fracti
         VideoError: the file cannot be read.
     """
     with open_video(path) as (container, stream):
-        stamps = [(start + t + SLACK_SECONDS) // stream.time_base for t in seconds]
+        stamps = [(start + t + SLACK_SECONDS) // as_fraction(stream.time_base) for t in seconds]
         packets = _packets_around(container, stream, min(stamps), max(stamps))
         if packets is not None:
             return _shown_at(path, stream, packets, stamps)
@@ -162,7 +162,7 @@ def _stamps_in_order(packets: list[Any], stream: Any) -> list[int]:
     if None in stamps:
         stamps = [packet.dts for packet in packets]
     if None in stamps:
-        ticks = 1 / (Fraction(stream.average_rate or 25) * stream.time_base)
+        ticks = 1 / (as_fraction(stream.average_rate or 25) * as_fraction(stream.time_base))
         return [int((stream.start_time or 0) + i * ticks) for i in range(len(packets))]
     return sorted(stamps)
 
@@ -170,7 +170,7 @@ def _stamps_in_order(packets: list[Any], stream: Any) -> list[int]:
 def _packets_around(container: Any, stream: Any, first: int, last: int) -> list[Any] | None:
     """Returns the packets from the key frame at or before ``first`` to ``last``; None if no seek finds it."""
     for seconds_back in (0, 10):
-        target = max(first - int(seconds_back / stream.time_base), stream.start_time or 0)
+        target = max(first - int(seconds_back / as_fraction(stream.time_base)), stream.start_time or 0)
         try:
             container.seek(int(target), stream=stream)
             packets = list(_read_until(container.demux(stream), stream, last))
@@ -186,7 +186,7 @@ def _packets_around(container: Any, stream: Any, first: int, last: int) -> list[
 
 def _read_until(packets: Iterator[Any], stream: Any, last: int) -> Iterator[Any]:
     """Yields packets until all frames shown up to ``last`` must have come (no frame is shown before it is decoded)."""
-    reorder = int(2 / stream.time_base)
+    reorder = int(2 / as_fraction(stream.time_base))
     for packet in packets:
         if not packet.size:
             continue

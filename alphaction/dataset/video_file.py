@@ -82,8 +82,8 @@ def probe(path: str | Path) -> VideoInfo:
         if first is None:
             raise VideoError(path, "corrupt: no frame can be decoded")
         sideways = round(first.rotation / 90) % 2 == 1
-        start = Fraction(first.pts or 0) * stream.time_base
-        fps = Fraction(stream.average_rate or stream.guessed_rate or 25)
+        start = (first.pts or 0) * as_fraction(stream.time_base)
+        fps = as_fraction(stream.average_rate or stream.guessed_rate or 25)
         promised = _promised_seconds(container, stream)
     end = _find_end(path, promised, fps)
     duration = float(end - start)
@@ -92,6 +92,11 @@ def probe(path: str | Path) -> VideoInfo:
         raise VideoError(path, f"truncated: its header promises {promised:.1f} s, it ends after {duration:.1f} s")
     width, height = (first.height, first.width) if sideways else (first.width, first.height)
     return VideoInfo(width, height, float(fps), duration, start)
+
+
+def as_fraction(rational: Any) -> Fraction:
+    """Returns a time base or rate of PyAV as a fraction: up to version 18 it is one, later a type of its own."""
+    return Fraction(rational.numerator, rational.denominator)
 
 
 def _picture_stream(path: str | Path, container: Any) -> Any:
@@ -105,7 +110,7 @@ def _picture_stream(path: str | Path, container: Any) -> Any:
 def _promised_seconds(container: Any, stream: Any) -> float | None:
     """Returns the length of the picture that the header states, if it does."""
     if stream.duration:
-        return float(stream.duration * stream.time_base)
+        return float(stream.duration * as_fraction(stream.time_base))
     clock = stream.metadata.get("DURATION", "")  # Matroska: 00:00:10.333000000
     try:
         hours, minutes, seconds = (float(part) for part in clock.split(":"))
@@ -121,7 +126,7 @@ def _find_end(path: str | Path, promised: float | None, fps: Fraction) -> Fracti
     if promised is not None:
         with open_video(path) as (container, stream):
             try:
-                container.seek(int(promised / stream.time_base), stream=stream)
+                container.seek(int(promised / as_fraction(stream.time_base)), stream=stream)
                 ends = _packet_ends(container, stream, fps)
             except av.FFmpegError:
                 ends = []  # read it from the beginning instead
@@ -133,8 +138,9 @@ def _find_end(path: str | Path, promised: float | None, fps: Fraction) -> Fracti
 
 def _packet_ends(container: Any, stream: Any, fps: Fraction) -> list[Fraction]:
     packets = [packet for packet in container.demux(stream) if packet.size and not packet.is_corrupt]
+    tick = as_fraction(stream.time_base)
     return [
-        stamp * stream.time_base + (packet.duration * stream.time_base if packet.duration else 1 / fps)
+        stamp * tick + (packet.duration * tick if packet.duration else 1 / fps)
         for packet in packets
         if (stamp := packet.pts if packet.pts is not None else packet.dts) is not None
     ]

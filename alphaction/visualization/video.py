@@ -11,6 +11,7 @@ from av.container import InputContainer, OutputContainer
 from av.video.stream import VideoStream
 
 from alphaction.dataset.decode import VideoInfo, decode_at_times, probe
+from alphaction.dataset.video_file import as_fraction
 from alphaction.structures.boxes import Boxes
 from alphaction.structures.clip import ClipPrediction
 from alphaction.structures.labels import LabelMap
@@ -100,11 +101,11 @@ def _encode(
     source: VideoStream,
 ) -> int:
     """Writes (picture, second) pairs with the clock of ``source`` and returns how many there were."""
-    stream, clock, last = None, source.time_base or Fraction(1, 90_000), -1
+    stream, clock, last = None, as_fraction(source.time_base or Fraction(1, 90_000)), -1
     num_frames = 0
     for picture, second in pictures:
         if stream is None:
-            stream = target.add_stream("libx264", rate=source.average_rate or 25)
+            stream = target.add_stream("libx264", rate=as_fraction(source.average_rate or 25))
             stream.height, stream.width = picture.shape[:2]
             stream.pix_fmt, stream.options = "yuv420p", {"preset": "veryfast", "crf": "20"}
             stream.codec_context.time_base = clock

@@ -28,8 +28,8 @@ def write_video(
         for i in range(num_frames):
             image = np.full((size[1], size[0], 3), (first_grey + GREY_STEP * i) % 240, np.uint8)
             frame = av.VideoFrame.from_ndarray(image, format="rgb24")
-            frame.time_base = 1 / stream.codec_context.rate
-            frame.pts = i + round(first_seconds * stream.codec_context.rate)
+            frame.time_base = 1 / Fraction(rate).limit_denominator(1001)
+            frame.pts = i + round(first_seconds * Fraction(rate).limit_denominator(1001))
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
     return path

@@ -12,7 +12,7 @@ from made_videos import GOLDEN, frame_number, write_sound, write_video
 from alphaction.dataset.decode import decode_at_times, decode_positions, probe
 from alphaction.dataset.frames import Window
 from alphaction.dataset.sources import ClipFolder
-from alphaction.dataset.video_file import VideoError
+from alphaction.dataset.video_file import VideoError, as_fraction
 from alphaction.utils.errors import DataError
 
 CLIPS = GOLDEN / "data_files/clips/trainval"
@@ -235,3 +235,10 @@ def test_a_cut_clip_is_an_error_not_a_shorter_clip(tmp_path):
 def test_a_video_error_crosses_processes():
     error = pickle.loads(pickle.dumps(VideoError("/a.mp4", "broken")))
     assert isinstance(error, DataError) and str(error) == "/a.mp4: broken"
+
+
+def test_a_rational_that_is_no_fraction_becomes_one() -> None:
+    class Rational:  # as later versions of PyAV have it
+        numerator, denominator = 1001, 30000
+
+    assert as_fraction(Rational()) == Fraction(1001, 30000)
