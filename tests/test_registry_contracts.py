@@ -32,7 +32,8 @@ def make_cfg(*opts: object) -> CfgNode:
 
 
 def backbone_cfg(name: str, frozen_bn: bool = False) -> CfgNode:
-    return make_cfg("MODEL.BACKBONE.CONV_BODY", name, "MODEL.BACKBONE.FROZEN_BN", frozen_bn)
+    frozen = ("MODEL.BACKBONE.FROZEN_BN", frozen_bn, "MODEL.NONLOCAL.FROZEN_BN", frozen_bn)
+    return make_cfg("MODEL.BACKBONE.CONV_BODY", name, *frozen)
 
 
 def clips(device: str, count: int = 2) -> tuple[torch.Tensor, torch.Tensor]:

@@ -22,7 +22,9 @@ _C.MODEL = CN()
 _C.MODEL.WEIGHT = ""
 
 _C.MODEL.BACKBONE = CN()
-# Registered backbone: Slowfast-Resnet50, Slowfast-Resnet101, Slowfast-Tiny.
+# Registered backbone: Slowfast-Resnet50, Slowfast-Resnet101, Slowfast-Tiny; I3D-Resnet50, I3D-Resnet101, which see
+# the fast frames only and shorten time to an eighth; I3D-Resnet50-Sparse, I3D-Resnet101-Sparse, which shorten it to a
+# half, for frames that are far apart.
 _C.MODEL.BACKBONE.CONV_BODY = "Slowfast-Resnet50"
 # True: batch norm keeps its stored statistics and weights (buffers, never trained); False: live batch norm.
 _C.MODEL.BACKBONE.FROZEN_BN = False
@@ -30,11 +32,13 @@ _C.MODEL.BACKBONE.FROZEN_BN = False
 _C.MODEL.BACKBONE.BN_MOMENTUM = 0.1
 # Added to the variance before the root.
 _C.MODEL.BACKBONE.BN_EPSILON = 1e-05
-# Initial weight of the last batch norm in each residual block; 0 starts every block as its shortcut.
+# Initial weight of the last batch norm in each residual block; 0 starts every block as its shortcut. Frozen batch
+# norms start at 1.
 _C.MODEL.BACKBONE.BN_INIT_GAMMA = 0.0
 
 _C.MODEL.BACKBONE.I3D = CN()
-# Non-local blocks after res3 / res4 of I3D; group: over spatio-temporal groups, which needs less memory.
+# Non-local blocks behind every second residual block of res3 / res4 (in a stage of one block, behind that one).
+# Group: those of res3 look within groups of 4 time steps, the last of which may be shorter; this costs less time.
 _C.MODEL.BACKBONE.I3D.CONV3_NONLOCAL = True
 _C.MODEL.BACKBONE.I3D.CONV3_GROUP_NL = False
 _C.MODEL.BACKBONE.I3D.CONV4_NONLOCAL = True
@@ -62,19 +66,21 @@ _C.MODEL.BACKBONE.SLOWFAST.FAST.CONV4_NONLOCAL = False
 _C.MODEL.NONLOCAL = CN()
 # Standard deviation of the initial weights of a non-local block's convolutions.
 _C.MODEL.NONLOCAL.CONV_INIT_STD = 0.01
-# Divide the affinities by the root of the inner width.
+# Divide the affinities by the root of the inner width; used with USE_SOFTMAX.
 _C.MODEL.NONLOCAL.USE_SCALE = True
 # Convolutions without a bias.
 _C.MODEL.NONLOCAL.NO_BIAS = False
 # Halve height and width of keys and values by max pooling.
 _C.MODEL.NONLOCAL.USE_MAXPOOL = True
-# Softmax over the affinities; False divides them by their number.
+# Softmax over the affinities; False divides them by their number (and is linear in the size of the map).
 _C.MODEL.NONLOCAL.USE_SOFTMAX = True
-# Start the output convolution at zero.
+# Start the output convolution at zero, and so the block as the identity; not before a live batch norm that starts at 0,
+# since two zeros in a row would never learn.
 _C.MODEL.NONLOCAL.USE_ZERO_INIT_CONV = False
 # Batch norm behind the output convolution.
 _C.MODEL.NONLOCAL.USE_BN = True
-# The batch norm of non-local blocks: see the keys of the same name in MODEL.BACKBONE.
+# The batch norm of non-local blocks: see the keys of the same name in MODEL.BACKBONE. With a frozen one, which starts
+# at 1, the output convolution starts smaller by BN_INIT_GAMMA instead, so that a block that 0 switches off can learn.
 _C.MODEL.NONLOCAL.FROZEN_BN = False
 _C.MODEL.NONLOCAL.BN_MOMENTUM = 0.1
 _C.MODEL.NONLOCAL.BN_EPSILON = 1e-05
@@ -123,15 +129,17 @@ _C.MODEL.ROI_ACTION_HEAD.DROPOUT_RATE = 0.0
 _C.MODEL.IA_STRUCTURE = CN()
 # Interaction Aggregation over persons, objects and memory, between pooling and prediction.
 _C.MODEL.IA_STRUCTURE.ACTIVE = False
-# "serial", "dense" or "parallel".
+# Registered structure: "serial" (block after block), "dense" (each block takes a learnt mean of all before it) or
+# "parallel" (layers of blocks side by side).
 _C.MODEL.IA_STRUCTURE.STRUCTURE = "serial"
 # Blocks in order: "P" persons, "O" objects, "M" memory; a list of lists for "parallel".
 _C.MODEL.IA_STRUCTURE.I_BLOCK_LIST = ["P", "O", "M", "P", "O", "M"]
-# Slots for persons and for objects of a clip, and for persons of one second of memory.
+# Slots for persons and for objects of a clip, and for persons of one second of memory; where there are more, those of
+# the best score are seen.
 _C.MODEL.IA_STRUCTURE.MAX_PERSON = 25
 _C.MODEL.IA_STRUCTURE.MAX_OBJECT = 0
 _C.MODEL.IA_STRUCTURE.MAX_PER_SEC = 5
-# Seconds of memory before and after the key frame, in steps of MEMORY_RATE.
+# Entries of memory before and after the clip's own second, MEMORY_RATE seconds apart.
 _C.MODEL.IA_STRUCTURE.LENGTH = (30, 30)
 # Seconds between memory entries.
 _C.MODEL.IA_STRUCTURE.MEMORY_RATE = 1
@@ -140,17 +148,18 @@ _C.MODEL.IA_STRUCTURE.FUSION = "concat"
 # Initial weights of interaction convolutions; the last one of a block starts at zero with USE_ZERO_INIT_CONV.
 _C.MODEL.IA_STRUCTURE.CONV_INIT_STD = 0.01
 _C.MODEL.IA_STRUCTURE.USE_ZERO_INIT_CONV = True
-# Convolutions without a bias.
+# Kept for old files; True is ignored with a warning: the projections always have a bias, as released weights do.
 _C.MODEL.IA_STRUCTURE.NO_BIAS = False
-# Dropout probability in blocks and behind the reductions.
+# Dropout probability behind the reductions and behind each block's output.
 _C.MODEL.IA_STRUCTURE.DROPOUT = 0.0
-# Layer norm in blocks.
+# Layer norm of what a block has gathered, over its channels, without weights.
 _C.MODEL.IA_STRUCTURE.LAYER_NORM = False
-# Learnt embedding of the second in memory blocks.
+# Learn a position for each entry of memory, added to keys and values of M blocks.
 _C.MODEL.IA_STRUCTURE.TEMPORAL_POSITION = True
-# Reduce pooled features to DIM_INNER before the blocks.
+# Kept for old files; False is ignored with a warning: pooled features are always reduced to DIM_INNER.
 _C.MODEL.IA_STRUCTURE.ROI_DIM_REDUCE = True
-# Widths: pooled features, inside the blocks, result.
+# Widths: pooled features (the backbone's; 2304 counts as not set), inside the blocks, and the result, which must be the
+# backbone's for FUSION "add".
 _C.MODEL.IA_STRUCTURE.DIM_IN = 2304
 _C.MODEL.IA_STRUCTURE.DIM_INNER = 512
 _C.MODEL.IA_STRUCTURE.DIM_OUT = 512

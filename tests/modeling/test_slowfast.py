@@ -4,11 +4,14 @@ import pytest
 import torch
 from torch import nn
 
+from alphaction.config import get_cfg
 from alphaction.layers.frozen_batch_norm import FrozenBatchNorm3d
+from alphaction.layers.nonlocal_block import NonLocalBlock
 from alphaction.modeling.backbone.blocks import NormSpec
 from alphaction.modeling.backbone.build import build_backbone
-from alphaction.modeling.backbone.pathway import Pathway, PathwaySpec, StageSpec
+from alphaction.modeling.backbone.pathway import Pathway
 from alphaction.modeling.backbone.slowfast import slow_spec
+from alphaction.modeling.backbone.specs import with_nonlocal_blocks
 from alphaction.utils.errors import ConfigError
 
 SLOWFAST = "MODEL.BACKBONE.SLOWFAST"
@@ -42,6 +45,10 @@ def test_a_pathway_that_is_off_is_not_built(make_cfg: Callable, off: str, dim_ou
     assert not [key for key in backbone.state_dict() if key.startswith(off.lower()) or "Tconv" in key]
 
 
+def test_the_width_of_a_fast_pathway_that_is_off_does_not_matter(make_cfg: Callable) -> None:
+    build_backbone(make_cfg(f"{SLOWFAST}.FAST.ACTIVE", False, f"{SLOWFAST}.BETA", 0.0))
+
+
 def test_lateral_connections_belong_to_the_stage_they_read(make_cfg: Callable) -> None:
     units = {unit.name: list(unit.modules) for unit in build_backbone(make_cfg()).stages()}
     assert units["stem"] == ["slow.conv1", "slow.bn1", "fast.conv1", "fast.bn1", "fast.Tconv1"]
@@ -73,7 +80,7 @@ def test_frozen_batch_norms_start_as_the_identity(make_cfg: Callable) -> None:
     [
         ((f"{SLOWFAST}.LATERAL", "avg"), 'LATERAL is "avg"'),
         ((f"{SLOWFAST}.SLOW.ACTIVE", False, f"{SLOWFAST}.FAST.ACTIVE", False), "both False"),
-        ((f"{SLOWFAST}.FAST.CONV4_NONLOCAL", True), "FAST.CONV4_NONLOCAL: non-local .* not available"),
+        (("MODEL.NONLOCAL.CONV_INIT_STD", -1.0), "NONLOCAL.CONV_INIT_STD is -1.0; it must not be negative"),
         ((f"{SLOWFAST}.BETA", 0.01), "choose a multiple of 1/16"),
     ],
 )
@@ -87,12 +94,51 @@ def test_an_unknown_name_is_answered_with_the_nearest_one(make_cfg: Callable) ->
         build_backbone(make_cfg("MODEL.BACKBONE.CONV_BODY", "Slowfast-Resnet5"))
 
 
-def test_a_pathway_takes_nonlocal_blocks_where_its_specification_has_them() -> None:
-    plain = slow_spec(depths=(1, 2, 2, 1), width=4)
-    res2, res3, *rest = plain.stages
-    spec = PathwaySpec(4, 1, (res2, StageSpec(res3.temporal_kernels, stride=2, nonlocal_after=(1,)), *rest))
-    pathway = Pathway(spec, norm=NormSpec(), make_nonlocal=lambda width: nn.Conv3d(width, width, 1))
+def nonlocal_blocks(module: nn.Module) -> dict[str, int]:
+    """Returns the name of each non-local block -> frames of its groups."""
+    return {name: m.group_frames for name, m in module.named_modules() if isinstance(m, NonLocalBlock)}
+
+
+def test_the_bare_defaults_build_a_network_with_nonlocal_blocks_in_the_slow_pathway() -> None:
+    with torch.device("meta"):
+        backbone = build_backbone(get_cfg())
+    assert list(nonlocal_blocks(backbone)) == [
+        *(f"slow.res_nl2.nonlocal_{index}" for index in (1, 3)),
+        *(f"slow.res_nl3.nonlocal_{index}" for index in (1, 3, 5)),
+    ]
+
+
+@pytest.mark.parametrize(("stage", "key", "grouped"), [(2, "CONV3", 4), (3, "CONV4", 0)])
+@pytest.mark.parametrize("pathway", ["slow", "fast"])
+def test_each_key_adds_nonlocal_blocks_to_its_own_stage(
+    make_cfg: Callable, pathway: str, stage: int, key: str, grouped: int
+) -> None:
+    node = f"{SLOWFAST}.{pathway.upper()}"
+    asked = (f"{node}.{key}_NONLOCAL", True)
+    name = f"{pathway}.res_nl{stage}.nonlocal_0"  # behind the only block of the stage
+    assert nonlocal_blocks(build_backbone(make_cfg(*asked))) == {name: 0}
+    assert nonlocal_blocks(build_backbone(make_cfg(*asked, f"{node}.CONV3_GROUP_NL", True))) == {name: grouped}
+
+
+@pytest.mark.parametrize("off", ["SLOW", "FAST"])
+def test_a_pathway_alone_runs_with_nonlocal_blocks(make_cfg: Callable, off: str) -> None:
+    on = "FAST" if off == "SLOW" else "SLOW"
+    keys = [(f"{SLOWFAST}.{on}.{key}", True) for key in ("CONV3_NONLOCAL", "CONV3_GROUP_NL", "CONV4_NONLOCAL")]
+    backbone = build_backbone(make_cfg(f"{SLOWFAST}.{off}.ACTIVE", False, *(word for key in keys for word in key)))
+    assert list(nonlocal_blocks(backbone)) == [f"{on.lower()}.res_nl{stage}.nonlocal_0" for stage in (2, 3)]
+    sum(features.square().mean() for features in backbone(*clips()) if features is not None).backward()
+    assert not [name for name, p in backbone.named_parameters() if p.grad is None]
+
+
+def test_nonlocal_blocks_are_half_as_wide_inside_and_stand_in_the_unit_of_their_stage() -> None:
+    keys = get_cfg().MODEL.BACKBONE.I3D
+    pathway = Pathway(with_nonlocal_blocks(slow_spec(depths=(1, 2, 5, 1), width=4), keys), norm=NormSpec())
     assert [name for name, _ in pathway.res_nl2.named_children()] == ["res_0", "res_1", "nonlocal_1"]
+    assert [name for name, _ in pathway.res_nl3.named_children() if name.startswith("non")] == [
+        "nonlocal_1",
+        "nonlocal_3",
+    ]
+    assert pathway.res_nl2.nonlocal_1.theta.weight.shape == (16, 32, 1, 1, 1)
     assert pathway(clips()[0]).shape[1] == pathway.dim_out
 
 

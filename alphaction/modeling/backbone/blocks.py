@@ -43,15 +43,16 @@ def make_conv(
     kernel: tuple[int, int, int],
     *,
     stride: int = 1,
+    time_stride: int = 1,
     dilation: int = 1,
 ) -> nn.Conv3d:
-    """Returns a convolution without a bias that keeps the size at stride 1; stride and dilation are spatial."""
+    """Returns a convolution without a bias that keeps the size at strides of 1; ``dilation`` is spatial."""
     padding = (kernel[0] // 2, dilation * (kernel[1] // 2), dilation * (kernel[2] // 2))
     conv = nn.Conv3d(
         dim_in,
         dim_out,
         kernel,
-        stride=(1, stride, stride),
+        stride=(time_stride, stride, stride),
         padding=padding,
         dilation=(1, dilation, dilation),
         bias=False,

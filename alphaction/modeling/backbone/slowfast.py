@@ -3,9 +3,17 @@
 from torch import Tensor, nn
 from yacs.config import CfgNode
 
+from alphaction.layers.nonlocal_block import NonLocalSpec
 from alphaction.modeling.backbone.base import Backbone, Features, Unit
 from alphaction.modeling.backbone.blocks import NormSpec
-from alphaction.modeling.backbone.pathway import UNIT_NAMES, Pathway, PathwaySpec, StageSpec
+from alphaction.modeling.backbone.pathway import UNIT_NAMES, Pathway
+from alphaction.modeling.backbone.specs import (
+    PathwaySpec,
+    StageSpec,
+    build_nonlocal_spec,
+    build_norm_spec,
+    with_nonlocal_blocks,
+)
 from alphaction.modeling.registry import BACKBONES
 from alphaction.utils.errors import ConfigError
 
@@ -77,8 +85,10 @@ class Lateral(nn.Module):
 class FastPathway(Pathway):
     """The fast pathway; it owns the lateral connections, as the weight files have it."""
 
-    def __init__(self, spec: PathwaySpec, *, norm: NormSpec, alpha: int) -> None:
-        super().__init__(spec, norm=norm)
+    def __init__(
+        self, spec: PathwaySpec, *, norm: NormSpec, nonlocal_spec: NonLocalSpec | None = None, alpha: int
+    ) -> None:
+        super().__init__(spec, norm=norm, nonlocal_spec=nonlocal_spec)
         for index, width in enumerate(spec.widths[:-1], start=1):
             self.add_module(f"Tconv{index}", Lateral(width, alpha=alpha))
 
@@ -106,14 +116,25 @@ class SlowFast(Backbone):
         fast: the fast pathway, or None.
         alpha: fast frames per slow frame.
         norm: the batch norms of both.
+        nonlocal_spec: the non-local blocks of both, where the pathways ask for some.
     """
 
-    def __init__(self, *, slow: PathwaySpec | None, fast: PathwaySpec | None, alpha: int, norm: NormSpec) -> None:
+    def __init__(
+        self,
+        *,
+        slow: PathwaySpec | None,
+        fast: PathwaySpec | None,
+        alpha: int,
+        norm: NormSpec,
+        nonlocal_spec: NonLocalSpec | None = None,
+    ) -> None:
         super().__init__()
-        self.slow = None if slow is None else Pathway(slow, norm=norm)
+        self.slow = None if slow is None else Pathway(slow, norm=norm, nonlocal_spec=nonlocal_spec)
         self.fast: Pathway | None = None
-        if fast is not None:
-            self.fast = Pathway(fast, norm=norm) if slow is None else FastPathway(fast, norm=norm, alpha=alpha)
+        if fast is not None and slow is None:
+            self.fast = Pathway(fast, norm=norm, nonlocal_spec=nonlocal_spec)
+        elif fast is not None:
+            self.fast = FastPathway(fast, norm=norm, nonlocal_spec=nonlocal_spec, alpha=alpha)
         self.dim_out = sum(pathway.dim_out for pathway in self._pathways().values())
 
     def forward(self, slow: Tensor, fast: Tensor) -> Features:
@@ -165,41 +186,27 @@ def build_slowfast(cfg: CfgNode, *, depths: tuple[int, ...], width: int) -> Slow
     Raises:
         ConfigError: keys under MODEL.BACKBONE that cannot be built.
     """
-    keys = cfg.MODEL.BACKBONE
-    _check(keys.SLOWFAST)
-    fast_width = _fast_width(width, keys.SLOWFAST.BETA)
-    has_slow, has_fast = keys.SLOWFAST.SLOW.ACTIVE, keys.SLOWFAST.FAST.ACTIVE
-    slow = slow_spec(depths=depths, width=width, fast_width=fast_width if has_fast else 0)
+    keys = cfg.MODEL.BACKBONE.SLOWFAST
+    _check(keys)
+    fast_width = _fast_width(width, keys.BETA) if keys.FAST.ACTIVE else 0
+    slow = slow_spec(depths=depths, width=width, fast_width=fast_width)
+    fast = fast_spec(depths=depths, width=fast_width)
     return SlowFast(
-        slow=slow if has_slow else None,
-        fast=fast_spec(depths=depths, width=fast_width) if has_fast else None,
+        slow=with_nonlocal_blocks(slow, keys.SLOW) if keys.SLOW.ACTIVE else None,
+        fast=with_nonlocal_blocks(fast, keys.FAST) if keys.FAST.ACTIVE else None,
         alpha=cfg.INPUT.ALPHA,
-        norm=NormSpec(
-            frozen=keys.FROZEN_BN,
-            eps=keys.BN_EPSILON,
-            momentum=keys.BN_MOMENTUM,
-            last_gamma=keys.BN_INIT_GAMMA,
-        ),
+        norm=build_norm_spec(cfg),
+        nonlocal_spec=build_nonlocal_spec(cfg),
     )
 
 
 def _check(keys: CfgNode) -> None:
-    pathways = {"SLOW": keys.SLOW, "FAST": keys.FAST}
-    active = {name: node for name, node in pathways.items() if node.ACTIVE}
-    if not active:
+    if not (keys.SLOW.ACTIVE or keys.FAST.ACTIVE):
         raise ConfigError("MODEL.BACKBONE.SLOWFAST: SLOW.ACTIVE and FAST.ACTIVE are both False; set one to True.")
     if keys.LATERAL != "tconv":
         raise ConfigError(
             f'MODEL.BACKBONE.SLOWFAST.LATERAL is "{keys.LATERAL}"; the one lateral connection is "tconv".'
         )
-    asked = [
-        f"MODEL.BACKBONE.SLOWFAST.{name}.{key}"
-        for name, node in active.items()
-        for key in ("CONV3_NONLOCAL", "CONV4_NONLOCAL")
-        if node[key]
-    ]
-    if asked:
-        raise ConfigError(f"{', '.join(asked)}: non-local blocks are not available in this version; set to False.")
 
 
 def _fast_width(width: int, beta: float) -> int:
