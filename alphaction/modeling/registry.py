@@ -18,3 +18,7 @@ ROI_ACTION_FEATURE_EXTRACTORS: Registry[Callable[[CfgNode, int], Any]] = Registr
 )
 # build(cfg, dim_in) -> a module that maps [R, dim_in] to logits [R, NUM_CLASSES].
 ROI_ACTION_PREDICTORS: Registry[Callable[[CfgNode, int], Any]] = Registry("predictor (MODEL.ROI_ACTION_HEAD.PREDICTOR)")
+# A class whose objects keep the contract of roi_heads/action_head/interaction.py: InteractionSpec -> module.
+INTERACTION_AGGREGATION_STRUCTURES: Registry[Callable[[Any], Any]] = Registry(
+    "interaction structure (MODEL.IA_STRUCTURE.STRUCTURE)"
+)

@@ -3,13 +3,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from alphaction.modeling import build_detector
 from alphaction.modeling.action_detector import ActionDetector
 from alphaction.modeling.backbone.base import Features
-from alphaction.modeling.roi_heads.action_head.base import PooledBoxes
-from alphaction.modeling.roi_heads.action_head.feature_extractor import TwoMLPFeatureExtractor
 from alphaction.modeling.roi_heads.action_head.loss import action_losses
 from alphaction.structures.boxes import Boxes
 from alphaction.structures.labels import ClassGroups
@@ -162,32 +160,12 @@ def test_one_pathway_is_enough(make_cfg: Callable, off: str) -> None:
 @pytest.mark.parametrize(
     ("opts", "message"),
     [
-        (("MODEL.IA_STRUCTURE.ACTIVE", True), "IA_STRUCTURE.ACTIVE .* not available in this version"),
         ((f"{HEAD}.POOLER_TYPE", "align"), 'POOLER_TYPE is "align"'),
     ],
 )
 def test_keys_that_cannot_be_built_are_refused(make_cfg: Callable, opts: tuple, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         build_detector(make_cfg(*opts))
-
-
-class JoinedWithMemory(nn.Module):
-    """Stands for an interaction: it appends the mean of the memory to each person."""
-
-    dim_out = 9
-
-    def forward(self, persons: PooledBoxes, objects: PooledBoxes | None, memory: Tensor | None) -> Tensor:
-        assert objects is None and memory is not None
-        return torch.cat([persons.features, memory.mean(0).expand(len(persons.features), -1)], dim=1)
-
-
-def test_an_interaction_stands_between_pooling_and_the_layers() -> None:
-    extractor = TwoMLPFeatureExtractor(
-        dim_in=6, hidden_dim=4, pooler=nn.Identity(), mean_before_pooler=True, interaction=JoinedWithMemory()
-    )
-    vectors = extractor(PooledBoxes(torch.ones(2, 6), (2,)), None, torch.ones(5, 3))
-    assert vectors.shape == (2, 4)
-    assert extractor.fc1.weight.shape == (4, 9)
 
 
 def test_weights_survive_a_file(detector: ActionDetector, make_cfg: Callable, tmp_path: Path) -> None:

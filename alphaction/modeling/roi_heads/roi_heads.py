@@ -7,6 +7,7 @@ from yacs.config import CfgNode
 
 from alphaction.modeling.backbone.base import Features
 from alphaction.modeling.roi_heads.action_head.action_head import ActionHead, build_action_head
+from alphaction.modeling.roi_heads.action_head.base import PooledBoxes
 from alphaction.structures.boxes import Boxes
 
 
@@ -23,11 +24,11 @@ class ROIHeads(nn.Module):
         boxes: Sequence[Boxes],
         objects: Sequence[Boxes] | None = None,
         memory: Tensor | None = None,
-    ) -> Tensor:
-        """Returns logits [R, K] of the persons in ``boxes``; see :meth:`ActionHead.classify`."""
+    ) -> tuple[Tensor, PooledBoxes]:
+        """Returns logits [R, K] of the persons in ``boxes``, and the pooled persons; see :class:`ActionHead`."""
         persons = self.action.pool(features, boxes)
         things = None if objects is None else self.action.pool_objects(features, objects)
-        return self.action.classify(persons, things, memory)
+        return self.action.classify(persons, things, memory), persons
 
 
 def build_roi_heads(cfg: CfgNode, dim_in: int) -> ROIHeads:

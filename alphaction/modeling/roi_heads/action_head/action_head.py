@@ -55,7 +55,7 @@ class ActionHead(nn.Module):
         Args:
             persons: what :meth:`pool` returned.
             objects: pooled objects, for an interaction with them.
-            memory: pooled persons of other times, for an interaction with them.
+            memory: [N, seconds * MAX_PER_SEC, C] pooled persons of other times, for an interaction with them.
         """
         return self.predictor(self.feature_extractor(persons, objects, memory))
 

@@ -15,10 +15,15 @@ class PooledBoxes(NamedTuple):
     Attributes:
         features: [R, C], all boxes of the first clip, then of the second, ...
         counts: boxes of each clip; they add up to R.
+        scores: [R] of the boxes, or None: which of them go first where slots are few.
     """
 
     features: Tensor
     counts: tuple[int, ...]
+    scores: Tensor | None = None
+
+    def detach(self) -> "PooledBoxes":
+        return self._replace(features=self.features.detach())
 
 
 class FeatureExtractor(nn.Module):
