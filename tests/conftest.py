@@ -30,6 +30,13 @@ def tiny_words(tiny_data: SyntheticFiles) -> list[str]:
     ]
 
 
+@pytest.fixture(scope="session")
+def interaction_words(tiny_words: list[str]) -> list[str]:
+    """The same run with an interaction of persons, objects and a memory of two key frames before and after."""
+    keys = {"ACTIVE": True, "LENGTH": (2, 2), "MEMORY_RATE": 2, "MAX_OBJECT": 2, "DIM_INNER": 32, "DIM_OUT": 48}
+    return [*tiny_words, *(word for key, value in keys.items() for word in (f"MODEL.IA_STRUCTURE.{key}", str(value)))]
+
+
 @pytest.fixture(autouse=True)
 def _fresh_loggers() -> Iterator[None]:
     """A run in this process leaves no log file open and no handler behind."""

@@ -19,9 +19,12 @@ pytestmark = [
 ]
 
 
+@pytest.mark.parametrize("words_name", ["tiny_words", "interaction_words"])
 @pytest.mark.parametrize("amp", ["off", "bf16", "fp16"])
-def test_a_run_trains_tests_and_resumes_on_the_device(amp: str, tiny_words: list[str], tmp_path: Path) -> None:
-    words = [*tiny_words, "DEVICE", "cuda", "SOLVER.AMP", amp, "OUTPUT_DIR", str(tmp_path)]
+def test_a_run_trains_tests_and_resumes_on_the_device(
+    amp: str, words_name: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    words = [*request.getfixturevalue(words_name), "DEVICE", "cuda", "SOLVER.AMP", amp, "OUTPUT_DIR", str(tmp_path)]
     assert run_tool(lambda: train(parse_train_flags(["--skip-val-in-train", *words]))) == 0
     assert (tmp_path / "inference/val/metrics.json").exists()
     assert run_tool(lambda: run_test(parse_test_flags(words))) == 0
@@ -29,13 +32,16 @@ def test_a_run_trains_tests_and_resumes_on_the_device(amp: str, tiny_words: list
     assert run_tool(lambda: train(parse_train_flags(["--adjust-lr", "--skip-val-in-train", *longer]))) == 0
 
 
-def test_the_device_gives_the_logits_of_the_cpu(tiny_words: list[str]) -> None:
+@pytest.mark.parametrize("words_name", ["tiny_words", "interaction_words"])
+def test_the_device_gives_the_logits_of_the_cpu(words_name: str, request: pytest.FixtureRequest) -> None:
+    words = request.getfixturevalue(words_name)
     torch.manual_seed(0)
-    model = build_detector(load_cfg(tiny_words[1])).eval()
+    model = build_detector(load_cfg(words[1], [*words[2:], "MODEL.IA_STRUCTURE.USE_ZERO_INIT_CONV", False])).eval()
     slow, fast = torch.randn(1, 3, 4, 64, 96), torch.randn(1, 3, 16, 64, 96)
     boxes = [Boxes(torch.tensor([[4.0, 4, 40, 60], [30, 8, 90, 63]]), (96, 64))]
+    on_device = [entry.to("cuda") for entry in boxes]
     with torch.inference_mode():
-        expected = model(slow, fast, boxes)
+        expected = model(slow, fast, boxes, boxes)
         model = model.cuda()
-        found = model(slow.cuda(), fast.cuda(), [entry.to("cuda") for entry in boxes])
+        found = model(slow.cuda(), fast.cuda(), on_device, on_device)
     assert torch.allclose(found.cpu(), expected, atol=1e-2)

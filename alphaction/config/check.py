@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Collection, Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 from yacs.config import CfgNode
@@ -57,6 +58,15 @@ _BETWEEN_0_AND_1 = (
     "MODEL.ROI_ACTION_HEAD.DROPOUT_RATE",
     "MODEL.IA_STRUCTURE.DROPOUT",
 )
+# Key -> the kind of block that needs it; "" is any.
+_INTERACTION_SIZES = {
+    "DIM_INNER": "",
+    "DIM_OUT": "",
+    "MAX_PERSON": "P",
+    "MAX_OBJECT": "O",
+    "MAX_PER_SEC": "M",
+    "MEMORY_RATE": "M",
+}
 _LENGTHS = {
     "INPUT.PIXEL_MEAN": 3,
     "INPUT.PIXEL_STD": 3,
@@ -195,3 +205,14 @@ def _interaction(values: dict[str, Any]) -> Iterator[str]:
     unknown = sorted({str(name) for name in flat} - {"P", "O", "M"})
     if unknown or not flat:
         yield f"MODEL.IA_STRUCTURE.I_BLOCK_LIST is {blocks}; use P, O and M, at least one."
+    if parallel and any(len(later) > len(layer) for layer, later in pairwise(blocks)):
+        yield (
+            f"MODEL.IA_STRUCTURE.I_BLOCK_LIST is {blocks}; a block takes the output at its place in the layer "
+            "before, so no layer of a parallel structure may have more blocks than the one before."
+        )
+    for key, needs in _INTERACTION_SIZES.items():
+        if (needs == "" or needs in flat) and not values[f"MODEL.IA_STRUCTURE.{key}"] >= 1:
+            because = f" for the {needs} blocks of I_BLOCK_LIST" if needs else ""
+            yield f"MODEL.IA_STRUCTURE.{key} is {values[f'MODEL.IA_STRUCTURE.{key}']}; it must be at least 1{because}."
+    if min(values["MODEL.IA_STRUCTURE.LENGTH"], default=0) < 0:
+        yield f"MODEL.IA_STRUCTURE.LENGTH is {values['MODEL.IA_STRUCTURE.LENGTH']}; neither number may be negative."

@@ -20,12 +20,13 @@ def get_cfg() -> CfgNode:
     return _C.clone()
 
 
-def load_cfg(path: str | Path | None = None, opts: Sequence[str] = ()) -> CfgNode:
+def load_cfg(path: str | Path | None = None, opts: Sequence[Any] = ()) -> CfgNode:
     """Returns the defaults, overlaid by a YAML file (and the files its ``_BASE_`` names), then by ``opts``.
 
     Args:
         path: YAML file, or None for the defaults alone.
-        opts: alternating keys and values, as typed behind the flags: ``["SOLVER.STEPS", "(560000, 720000)"]``.
+        opts: alternating keys and values, as typed behind the flags: ``["SOLVER.STEPS", "(560000, 720000)"]``, or with
+            the values themselves.
 
     Raises:
         ConfigError: unreadable file, unknown key (with the nearest known one), or a value of another type. All
@@ -101,15 +102,15 @@ def _flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _pair_options(opts: Sequence[str]) -> dict[str, Any]:
-    glued = [word for word in opts[::2] if re.match(r"[A-Z][A-Z_.]+=", word)]
+def _pair_options(opts: Sequence[Any]) -> dict[str, Any]:
+    glued = [word for word in opts[::2] if re.match(r"[A-Z][A-Z_.]+=", str(word))]
     if glued:
         raise ConfigError(f"Write {glued[0].replace('=', ' ', 1)}: a key and its value are two words.")
-    flags = [word for word in opts if word.startswith("--")]
+    flags = [word for word in opts if isinstance(word, str) and word.startswith("--")]
     if flags:
         raise ConfigError(f"Flags go before the KEY VALUE pairs: {' '.join(flags)}")
     if len(opts) % 2:
-        raise ConfigError(f"Options come in pairs of KEY VALUE; got {len(opts)} words: {' '.join(opts)}")
+        raise ConfigError(f"Options come in pairs of KEY VALUE; got {len(opts)} words: {' '.join(map(str, opts))}")
     return dict(zip(opts[::2], opts[1::2], strict=True))
 
 

@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -33,6 +34,7 @@ class Run:
     Attributes:
         model: on its device, not wrapped for several processes.
         parts: of the run to continue but for the model, None for a new one.
+        folder: of the checkpoint that ``parts`` come from.
     """
 
     cfg: CfgNode
@@ -42,6 +44,7 @@ class Run:
     task: Task
     model: nn.Module
     parts: dict[str, Any] | None
+    folder: Path
     seed: int
 
 
@@ -53,7 +56,7 @@ def prepare_run(resolved: ResolvedConfig, flags: Flags, process: Process) -> Run
     """
     cfg = resolved.cfg
     checkpointer = Checkpointer(cfg.OUTPUT_DIR, kept=cfg.SOLVER.CHECKPOINTS_KEPT)
-    parts = find_run(cfg, flags, checkpointer)
+    parts, folder = find_run(cfg, flags, checkpointer)
     seed = flags.seed if parts is None else int(parts.get("rng", {}).get("seed", flags.seed))
     if seed != flags.seed:
         logger.warning("The run goes on with the seed it was started with, %d, not with %d.", seed, flags.seed)
@@ -63,7 +66,7 @@ def prepare_run(resolved: ResolvedConfig, flags: Flags, process: Process) -> Run
     load_start(cfg, flags, task, model, parts)
     if parts is not None:  # the weights are in the model now: their copy need not stay
         parts = {name: part for name, part in parts.items() if name != "model"}
-    return Run(cfg, flags, process, checkpointer, task, model.to(process.device), parts, seed)
+    return Run(cfg, flags, process, checkpointer, task, model.to(process.device), parts, folder, seed)
 
 
 def make_trainer(run: Run, data: TrainingData) -> Trainer:
@@ -73,6 +76,7 @@ def make_trainer(run: Run, data: TrainingData) -> Trainer:
     scheduler = build_scheduler(cfg, optimizer, data.max_iter)
     scaler = torch.amp.GradScaler(process.device.type) if cfg.SOLVER.AMP == "fp16" else None
     start_iter = _restore(run, optimizer, scheduler, scaler)
+    run.task.start_training(run.model, data.dataset, None if run.parts is None else run.parts["task"], run.folder)
     return Trainer(
         task=run.task,
         model=_wrapped(run.model, process),
@@ -95,6 +99,8 @@ def make_trainer(run: Run, data: TrainingData) -> Trainer:
 def save_run(run: Run, trainer: Trainer, *, is_final: bool) -> None:
     """Writes the checkpoint of ``trainer.iteration`` finished steps; on rank 0 alone."""
     synchronize_buffers(run.model)
+    tag = "final" if is_final else f"{trainer.iteration:07d}"
+    run.task.save_files(run.checkpointer.output_dir, tag)
     parts = {
         "model": run.model.state_dict(),
         "optimizer": trainer.optimizer.state_dict(),

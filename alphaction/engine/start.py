@@ -18,8 +18,8 @@ from alphaction.utils.errors import CheckpointError
 logger = logging.getLogger(__name__)
 
 
-def find_run(cfg: CfgNode, flags: Flags, checkpointer: Checkpointer) -> dict[str, Any] | None:
-    """Returns the parts of the run to continue, or None to begin a new one.
+def find_run(cfg: CfgNode, flags: Flags, checkpointer: Checkpointer) -> tuple[dict[str, Any] | None, Path]:
+    """Returns the parts of the run to continue, or None to begin a new one, and the folder they are in.
 
     A run in OUTPUT_DIR goes first. Else MODEL.WEIGHT may hold a whole run, which is continued unless ``--transfer``
     or ``--no-head`` asks for its weights only.
@@ -27,17 +27,17 @@ def find_run(cfg: CfgNode, flags: Flags, checkpointer: Checkpointer) -> dict[str
     Raises:
         CheckpointError: the run was started with another config, or its training state is of another program.
     """
-    parts, source = checkpointer.load_last(), str(checkpointer.output_dir)
+    parts, source, folder = checkpointer.load_last(), str(checkpointer.output_dir), checkpointer.output_dir
     if parts is not None:
         ignored = [flag for flag, given in (("--transfer", flags.transfer), ("--no-head", flags.no_head)) if given]
         if ignored:
             logger.info("%s have no effect: the run in %s is resumed whole.", " and ".join(ignored), source)
     elif cfg.MODEL.WEIGHT and not (flags.transfer or flags.no_head):
-        parts, source = _run_in(cfg.MODEL.WEIGHT), cfg.MODEL.WEIGHT
+        parts, source, folder = _run_in(cfg.MODEL.WEIGHT), cfg.MODEL.WEIGHT, Path(cfg.MODEL.WEIGHT).parent
     if parts is not None:
         check_same_run(parts["config"], cfg.dump(), source, adjust_lr=flags.adjust_lr)
         logger.info("Continuing %s after %d iterations.", source, parts["iteration"])
-    return parts
+    return parts, folder
 
 
 def load_start(cfg: CfgNode, flags: Flags, task: Task, model: nn.Module, parts: Mapping[str, Any] | None) -> None:

@@ -1,17 +1,14 @@
 """Action detection: what every person around a key frame is doing."""
 
-import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from alphaction.config.check import class_count_keys, loss_weight_advice
-from alphaction.config.defaults import _C as DEFAULTS
-from alphaction.config.load import flat_keys
-from alphaction.config.paths_catalog import DatasetCatalog
-from alphaction.dataset.build import build_dataset, load_labels
+from alphaction.dataset.build import build_dataset
 from alphaction.dataset.single_video import open_single_video
 from alphaction.evaluation import EVALUATORS, Evaluator
 from alphaction.modeling.action_detector import ActionDetector, build_detector
@@ -21,13 +18,17 @@ from alphaction.modeling.roi_heads.action_head.loss import action_accuracies, ac
 from alphaction.modeling.roi_heads.action_head.postprocess import scores_from_logits
 from alphaction.modeling.roi_heads.action_head.proposals import jitter_boxes, sample_boxes
 from alphaction.structures.boxes import Boxes
-from alphaction.structures.clip import ClipBatch, ClipPrediction, DetectionTarget, StepOutput
+from alphaction.structures.clip import ClipBatch, ClipKey, ClipPrediction, DetectionTarget, StepOutput
 from alphaction.structures.labels import LabelMap
+from alphaction.structures.memory_pool import MemoryPool
 from alphaction.tasks.base import TASKS, Task
-from alphaction.utils.comm import reduce_mean
+from alphaction.tasks.detection_classes import shared_labels, with_class_counts
+from alphaction.tasks.detection_predictions import detection_predictions
+from alphaction.tasks.feature_memory import FeatureMemory, MemorySettings, interacts_with
+from alphaction.tasks.pooled_batches import PooledBatch, PooledBatches
+from alphaction.utils.comm import all_gather_objects, reduce_mean
 from alphaction.utils.errors import ConfigError
-
-logger = logging.getLogger(__name__)
+from alphaction.utils.node_shared import Node, find_node
 
 
 @TASKS.register("action_detection")
@@ -42,6 +43,8 @@ class ActionDetection(Task):
         box_jitter: largest moves of a training box's edges, as shares of its size.
         weigh_by_box_score: multiply action scores by the detector's score.
         normalizer: frames to what the network sees.
+        asks_for_objects: the model looks at objects.
+        memory: how the model looks at other seconds, None if it does not.
     """
 
     name = "action_detection"
@@ -57,6 +60,8 @@ class ActionDetection(Task):
         box_jitter: tuple[float, float, float, float],
         weigh_by_box_score: bool,
         normalizer: ClipNormalizer,
+        asks_for_objects: bool = False,
+        memory: MemorySettings | None = None,
     ) -> None:
         self.labels = labels
         self._loss_weights = loss_weights
@@ -64,37 +69,21 @@ class ActionDetection(Task):
         self._max_boxes, self._box_jitter = max_boxes, box_jitter
         self._weigh_by_box_score = weigh_by_box_score
         self._normalizer = normalizer
+        self._asks_for_objects = asks_for_objects
+        self._memory_settings = memory
+        self._memory: FeatureMemory | None = None
+        self._memory_file: dict[str, Any] = {}
+        self._node: Node | None = None
 
     @classmethod
     def resolve_config(cls, cfg: Any) -> Any:
-        """Returns the config with the class counts of the data sets' label files.
-
-        Raises:
-            ConfigError: the data sets have different classes, or the NUM_* keys were set to something else.
-        """
-        labels = _shared_labels(cfg)
-        found = dict(zip(class_count_keys(), (len(labels), *labels.groups.counts), strict=True))
-        values, defaults = flat_keys(cfg), flat_keys(DEFAULTS)
-        given = {key: values[key] for key in found}
-        if given == found:
-            return cfg
-        if any(given[key] != defaults[key] for key in found):
-            raise ConfigError(
-                f"The class counts {_counts(given)} disagree with the label file of the data, which has "
-                f"{_counts(found)}. Leave the four NUM_*_CLASSES keys out: the label file sets them."
-            )
-        resolved = cfg.clone()
-        resolved.merge_from_list([item for pair in found.items() for item in pair])
-        logger.info("Classes from the label file: %s.", _counts(found))
-        for advice in loss_weight_advice(resolved):
-            logger.warning("%s", advice)
-        return resolved
+        return with_class_counts(cfg)
 
     @classmethod
     def from_cfg(cls, cfg: Any) -> "ActionDetection":
         head = cfg.MODEL.ROI_ACTION_HEAD
         return cls(
-            labels=_shared_labels(cfg),
+            labels=shared_labels(cfg),
             loss_weights={
                 "pose": head.POSE_LOSS_WEIGHT,
                 "object": head.OBJECT_LOSS_WEIGHT,
@@ -106,6 +95,8 @@ class ActionDetection(Task):
             box_jitter=tuple(cfg.INPUT.BOX_JITTER),
             weigh_by_box_score=cfg.TEST.WEIGH_BY_BOX_SCORE,
             normalizer=ClipNormalizer(mean=cfg.INPUT.PIXEL_MEAN, std=cfg.INPUT.PIXEL_STD, to_bgr=cfg.INPUT.TO_BGR),
+            asks_for_objects=interacts_with(cfg, "O"),
+            memory=MemorySettings.from_cfg(cfg),
         )
 
     def build_model(self, cfg: Any) -> ActionDetector:
@@ -123,10 +114,23 @@ class ActionDetection(Task):
     def open_video(self, cfg: Any, video_path: Any, boxes_path: Any) -> Any:
         return open_single_video(cfg, video_path, boxes_path, self.labels)
 
+    def start_training(self, model: nn.Module, dataset: Any, saved: dict[str, Any] | None, folder: Path) -> None:
+        if self._memory_settings is None:
+            return
+        keys = [dataset.key(index) for index in range(len(dataset))]
+        self._memory = self._make_memory(_detector(model), keys)
+        if saved is not None:
+            self._memory.restore(saved.get("memory"), folder)
+
     def train_step(self, model: nn.Module, batch: ClipBatch, generator: torch.Generator) -> StepOutput:
         persons = [self._training_boxes(target, generator) for target in batch.targets]
         slow, fast = self._normalizer(batch.media)
-        logits = model(slow, fast, persons)  # [R, K]
+        if self._memory is None:
+            logits, aux = model(slow, fast, persons, self._objects(batch.targets)), None  # [R, K]
+        else:
+            around = self._memory.around(batch.keys, slow.device)
+            logits, pooled = model(slow, fast, persons, self._objects(batch.targets), around, with_pooled=True)
+            aux = (batch.keys, pooled.detach())
         labels = torch.cat([boxes.labels for boxes in persons if boxes.labels is not None])  # [R, K]
         mean_boxes = reduce_mean(logits.new_tensor(float(len(labels))))
         losses = action_losses(
@@ -138,20 +142,74 @@ class ActionDetection(Task):
             alpha=self._alpha,
             normalizer=mean_boxes,
         )
-        return StepOutput(losses, action_accuracies(logits, labels, groups=self.labels.groups))
+        return StepOutput(losses, action_accuracies(logits, labels, groups=self.labels.groups), aux)
+
+    def after_step(self, output: StepOutput) -> None:
+        """Writes the persons of the step to the memory, tagged with a loss that all processes agree on."""
+        if self._memory is not None:
+            total = torch.stack([loss.detach().float() for loss in output.losses.values()]).sum()
+            keys, persons = output.aux
+            self._memory.write_step(keys, persons, reduce_mean(total).item())
+
+    def predict(self, model: nn.Module, loader: Iterable[ClipBatch]) -> Iterator[ClipPrediction]:
+        """Yields predictions of every clip; with a memory in two passes, since it must be full before it is read."""
+        if self._memory_settings is None:
+            yield from super().predict(model, loader)
+            return
+        with PooledBatches() as pooled:
+            device = torch.device("cpu")
+            for batch in loader:
+                pooled.append(self._pool(_detector(model), batch))
+                device = batch.media.frames.device
+            memory = self._fill_memory(_detector(model), pooled)
+            for stored in pooled:
+                part = stored.to(device)
+                logits = _detector(model).classify(part.persons, part.objects, memory.around(part.keys, device))
+                yield from self._predictions(part.keys, part.targets, logits)
 
     def predict_batch(self, model: nn.Module, batch: ClipBatch) -> list[ClipPrediction]:
         slow, fast = self._normalizer(batch.media)
-        logits = model(slow, fast, [target.persons for target in batch.targets])
+        persons = [target.persons for target in batch.targets]
+        return self._predictions(batch.keys, batch.targets, model(slow, fast, persons, self._objects(batch.targets)))
+
+    def _pool(self, model: ActionDetector, batch: ClipBatch) -> PooledBatch:
+        slow, fast = self._normalizer(batch.media)
+        persons = [target.persons for target in batch.targets]
+        return PooledBatch(batch.keys, batch.targets, *model.pool(slow, fast, persons, self._objects(batch.targets)))
+
+    def _fill_memory(self, model: ActionDetector, pooled: PooledBatches) -> FeatureMemory:
+        """Returns the memory of a test set, filled by all processes."""
+        keys = [key for of_rank in all_gather_objects(pooled.keys()) for key in of_rank]
+        memory = self._make_memory(model, keys)
+        for part in pooled:
+            memory.write(part.keys, part.persons)
+        memory.pool.publish()
+        return memory
+
+    def _make_memory(self, model: ActionDetector, keys: Sequence[ClipKey]) -> FeatureMemory:
+        settings = self._memory_settings
+        assert settings is not None
+        self._node = self._node or find_node()
+        on_accelerator = next(model.parameters()).device.type != "cpu"
+        pool = MemoryPool.create(
+            keys,
+            max_per_second=settings.max_per_second,
+            dim=model.backbone.dim_out,
+            pin_memory=on_accelerator and torch.cuda.is_available(),
+            node=self._node,
+        )
+        return FeatureMemory(pool, settings)
+
+    def _objects(self, targets: Sequence[DetectionTarget]) -> list[Boxes] | None:
+        if not self._asks_for_objects:
+            return None
+        return [_without_boxes(target.persons) if target.objects is None else target.objects for target in targets]
+
+    def _predictions(
+        self, keys: Sequence[ClipKey], targets: Sequence[DetectionTarget], logits: torch.Tensor
+    ) -> list[ClipPrediction]:
         scores = scores_from_logits(logits, self.labels.groups)  # [R, K]
-        if self._weigh_by_box_score:
-            scores = scores * torch.cat([_box_scores(target) for target in batch.targets])[:, None]
-        scores = scores.cpu()
-        parts = scores.split([len(target.persons) for target in batch.targets])
-        return [
-            ClipPrediction(key, _on_decoded_frame(target, part))
-            for key, target, part in zip(batch.keys, batch.targets, parts, strict=True)
-        ]
+        return detection_predictions(keys, targets, scores, weigh_by_box_score=self._weigh_by_box_score)
 
     def make_evaluator(self, cfg: Any, dataset: Any) -> Evaluator:
         evaluator_class: Any = EVALUATORS.get(dataset.evaluator)
@@ -163,8 +221,13 @@ class ActionDetection(Task):
             score_threshold=cfg.TEST.ACTION_THRESH,
         )
 
+    def save_files(self, folder: Path, tag: str) -> None:
+        if self._memory is not None:
+            self._memory_file = self._memory.save(folder / f"memory_{tag}.safetensors")
+
     def state_dict(self) -> dict[str, Any]:
-        return {"name": self.name, "class_ids": list(self.labels.ids), "class_names": list(self.labels.names)}
+        classes = {"class_ids": list(self.labels.ids), "class_names": list(self.labels.names)}
+        return {"name": self.name, **classes, **({"memory": self._memory_file} if self._memory_file else {})}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Compares the classes.
@@ -183,43 +246,17 @@ class ActionDetection(Task):
 
     def _training_boxes(self, target: DetectionTarget, generator: torch.Generator) -> Boxes:
         chosen = sample_boxes(target.persons, self._max_boxes, generator)
+        if self._memory_settings is not None:  # where the memory has too few slots, chance decides who is kept
+            chosen = replace(chosen, scores=torch.rand(len(chosen), generator=generator).to(chosen.xyxy.device))
         return jitter_boxes(chosen, self._box_jitter, generator)
 
 
-def _shared_labels(cfg: Any) -> LabelMap:
-    """Returns the classes of every data set of the config; AVA's when it names none."""
-    names = dict.fromkeys((*cfg.DATASETS.TRAIN, *cfg.DATASETS.TEST))
-    by_name = {name: load_labels(DatasetCatalog.get(name)) for name in names}
-    if not by_name:
-        return LabelMap.ava()
-    (first, labels), *others = by_name.items()
-    for name, other in others:
-        if other != labels:
-            raise ConfigError(
-                f'The data sets "{first}" and "{name}" have different classes or groups '
-                f"({len(labels)} and {len(other)} classes); give both the same label_file, groups and keep_classes."
-            )
-    return labels
-
-
-def _counts(values: dict[str, int]) -> str:
-    total, exclusive, *multilabel = values.values()
-    return f"{total} ({exclusive} exclusive, {' + '.join(map(str, multilabel))} multi-label)"
+def _without_boxes(persons: Boxes) -> Boxes:
+    """Returns the objects of a clip that has none."""
+    return Boxes(persons.xyxy[:0], persons.size, scores=persons.xyxy.new_zeros(0))
 
 
 def _detector(model: nn.Module) -> ActionDetector:
     if not isinstance(model, ActionDetector):
         raise TypeError(f"expected an ActionDetector, got {type(model).__name__}")
     return model
-
-
-def _box_scores(target: DetectionTarget) -> torch.Tensor:
-    """Returns [n] the detector's scores, 1 for boxes without."""
-    persons = target.persons
-    return persons.xyxy.new_ones(len(persons)) if persons.scores is None else persons.scores
-
-
-def _on_decoded_frame(target: DetectionTarget, scores: torch.Tensor) -> Boxes:
-    """Returns the boxes as they were given, in pixels of the decoded frame, with action scores."""
-    persons = target.persons.to("cpu")
-    return Boxes(persons.xyxy, persons.size, scores=scores).resize(target.frame_size)

@@ -1,6 +1,7 @@
 """What the engine asks of a task; it knows this contract and nothing else about what is learnt."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -53,6 +54,16 @@ class Task:
         """Returns one video as a test set, for the demo; ``boxes_path`` says where to look, if the task needs it."""
         raise NotImplementedError
 
+    def start_training(self, model: nn.Module, dataset: Any, saved: dict[str, Any] | None, folder: Path) -> None:
+        """Called once before the first step.
+
+        Args:
+            model: on its device.
+            dataset: the clips of the training.
+            saved: what ``state_dict`` returned for the checkpoint that the run goes on from, None for a new run.
+            folder: of that checkpoint, with the files of ``save_files``.
+        """
+
     def train_step(self, model: nn.Module, batch: ClipBatch, generator: torch.Generator) -> StepOutput:
         """Returns weighted losses of one batch; ``generator`` (CPU) is the only source of randomness."""
         raise NotImplementedError
@@ -71,6 +82,14 @@ class Task:
     def make_evaluator(self, cfg: Any, dataset: Any) -> Any:
         """Returns the evaluator of a dataset built by ``build_dataset``."""
         raise NotImplementedError
+
+    def save_files(self, folder: Path, tag: str) -> None:
+        """Writes what is too large for a checkpoint beside it; every process calls it, before ``state_dict``.
+
+        Args:
+            folder: of the checkpoint.
+            tag: of the checkpoint, for the names of the files.
+        """
 
     def state_dict(self) -> dict[str, Any]:
         """Returns what a checkpoint must hold besides the model: plain values and tensors."""

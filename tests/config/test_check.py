@@ -37,6 +37,29 @@ def test_defaults_can_run() -> None:
             1,
             "use P, O and M",
         ),
+        (
+            {
+                "MODEL.IA_STRUCTURE.ACTIVE": True,
+                "MODEL.IA_STRUCTURE.STRUCTURE": "parallel",
+                "MODEL.IA_STRUCTURE.I_BLOCK_LIST": [["P"], ["P", "M"]],
+            },
+            1,
+            "no layer of a parallel structure may have more blocks",
+        ),
+        (
+            {"MODEL.IA_STRUCTURE.ACTIVE": True},
+            1,
+            "MAX_OBJECT is 0; it must be at least 1 for the O blocks",
+        ),
+        (
+            {
+                "MODEL.IA_STRUCTURE.ACTIVE": True,
+                "MODEL.IA_STRUCTURE.MAX_OBJECT": 5,
+                "MODEL.IA_STRUCTURE.LENGTH": (30, -1),
+            },
+            1,
+            "LENGTH is (30, -1); neither number may be negative",
+        ),
     ],
 )
 def test_broken_rule_is_named(options: dict, world_size: int, expected: str) -> None:

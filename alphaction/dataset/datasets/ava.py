@@ -104,6 +104,8 @@ class AVAVideoDataset(ClipDataset):
                 "boxes would give.",
                 entry.name,
             )
+        if with_objects and not files.object_file:
+            logger.warning("%s has no object_file: the O blocks of the model see no objects.", entry.name)
         if is_train and cfg.INPUT.FLIP_PROB > 0:
             _warn_of_sides(labels)
         return cls(
