@@ -79,20 +79,27 @@ def write_ava(ava: Path) -> None:
 
 
 def write_weights(models: Path) -> None:
+    """Writes the files that the pages name; a released detector repeats one number, so that its file is small."""
+    configs = ROOT / "config_files"
+    tiny, backbone = (build_state(configs / f"{name}.yaml") for name in ("demo", "resnet50_4x16f_baseline"))
+    backbone = {key.removeprefix("backbone."): value for key, value in backbone.items() if "backbone." in key}
+    save(backbone, models / "pretrained_models/SlowFast-ResNet50-4x16.pth")
+    save({"model": tiny}, models / "../demo/run/model_final.pth")
+    for config in configs.glob("resnet*.yaml"):
+        with torch.device("meta"):
+            shapes = {key: value.shape for key, value in build_detector(load_cfg(config)).state_dict().items()}
+        state = {key: torch.full((), 0.01).expand(shape) for key, shape in shapes.items()}
+        save({"model": state}, models / f"aia_models/{config.stem}.pth")
+
+
+def build_state(config: Path) -> dict[str, torch.Tensor]:
     torch.manual_seed(0)
-    detector = build_detector(load_cfg(ROOT / "config_files/resnet50_4x16f_baseline.yaml"))
-    state = detector.state_dict()
-    backbone = {key.removeprefix("backbone."): value for key, value in state.items() if key.startswith("backbone.")}
-    for name, content in (
-        ("pretrained_models/SlowFast-ResNet50-4x16.pth", backbone),
-        ("aia_models/resnet50_4x16f_baseline.pth", {"model": state}),
-        (
-            "../demo/run/model_final.pth",
-            {"model": build_detector(load_cfg(ROOT / "config_files/demo.yaml")).state_dict()},
-        ),
-    ):
-        (models / name).parent.mkdir(parents=True, exist_ok=True)
-        torch.save(content, models / name)
+    return build_detector(load_cfg(config)).state_dict()
+
+
+def save(content: object, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(content, path)
 
 
 def python_snippets() -> dict[str, str]:
@@ -113,7 +120,7 @@ def run_documented(line: str, home: Path) -> str:
     if is_run:
         words += f"{SMALL} {SMALL_FRAMES}".split()
         words += TWO_CLIPS.split() if "VIDEOS_PER_BATCH" not in line else []
-    if "resnet50" in line and "--dry-run" not in line:
+    if "config_files/resnet" in line and "--dry-run" not in line:
         words += ["INPUT.MAX_SIZE_TRAIN", "96", "INPUT.MAX_SIZE_TEST", "96"]
     done = subprocess.run(
         [sys.executable, *words[1:]],
