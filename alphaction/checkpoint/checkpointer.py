@@ -22,6 +22,7 @@ PARTS = ("model", "optimizer", "scheduler", "iteration", "task", "config")
 _LAST = "last_checkpoint"
 _FINAL = "model_final.pth"
 _NUMBERED = re.compile(r"model_(\d{7,})\.pth")
+_MEMORY = re.compile(r"memory_(\d{7,})\.safetensors")
 # What ``torch.load(weights_only=True)`` gives back as it was.
 _PLAIN = (Tensor, nn.Parameter, torch.Size, str, bytes, int, float, bool, type(None))
 
@@ -71,6 +72,8 @@ class Checkpointer:
         write_atomically(self.output_dir / _LAST, lambda temporary: _write_text(temporary, path.name))
         logger.info("Saved %s after %d iterations.", path, iteration)
         self._remove_old()
+        if is_final:
+            self._remove_memories_but(iteration)
         return path
 
     def has_checkpoint(self) -> bool:
@@ -128,9 +131,15 @@ class Checkpointer:
         old = self._numbered()[self.kept :] if self.kept else []
         for path in old:
             if path.name != last:
-                memory = path.name.replace("model_", "memory_").replace(".pth", ".safetensors")
                 _unlink(path)
-                _unlink(self.output_dir / memory)
+                _unlink(self.output_dir / path.name.replace("model_", "memory_").replace(".pth", ".safetensors"))
+
+    def _remove_memories_but(self, iteration: int) -> None:
+        """Removes the memory of an earlier final checkpoint, which the one of this iteration has replaced."""
+        kept = {iteration, *(int(match[1]) for path in self._numbered() if (match := _NUMBERED.fullmatch(path.name)))}
+        for path in self.output_dir.glob("memory_*.safetensors"):
+            if (match := _MEMORY.fullmatch(path.name)) and int(match[1]) not in kept:
+                _unlink(path)
 
 
 def _read_run(path: Path) -> dict[str, Any]:

@@ -67,6 +67,8 @@ _INTERACTION_SIZES = {
     "MAX_PER_SEC": "M",
     "MEMORY_RATE": "M",
 }
+_MOST_PER_SECOND = 255  # a byte counts them
+_LONGEST_MEMORY = 3600
 _LENGTHS = {
     "INPUT.PIXEL_MEAN": 3,
     "INPUT.PIXEL_STD": 3,
@@ -205,6 +207,8 @@ def _interaction(values: dict[str, Any]) -> Iterator[str]:
     unknown = sorted({str(name) for name in flat} - {"P", "O", "M"})
     if unknown or not flat:
         yield f"MODEL.IA_STRUCTURE.I_BLOCK_LIST is {blocks}; use P, O and M, at least one."
+    if parallel and not all(blocks):
+        yield f"MODEL.IA_STRUCTURE.I_BLOCK_LIST is {blocks}; a layer without blocks gives nothing: leave it out."
     if parallel and any(len(later) > len(layer) for layer, later in pairwise(blocks)):
         yield (
             f"MODEL.IA_STRUCTURE.I_BLOCK_LIST is {blocks}; a block takes the output at its place in the layer "
@@ -214,5 +218,11 @@ def _interaction(values: dict[str, Any]) -> Iterator[str]:
         if (needs == "" or needs in flat) and not values[f"MODEL.IA_STRUCTURE.{key}"] >= 1:
             because = f" for the {needs} blocks of I_BLOCK_LIST" if needs else ""
             yield f"MODEL.IA_STRUCTURE.{key} is {values[f'MODEL.IA_STRUCTURE.{key}']}; it must be at least 1{because}."
+    for key, most in (("MAX_PER_SEC", _MOST_PER_SECOND), ("LENGTH", _LONGEST_MEMORY)):
+        given = values[f"MODEL.IA_STRUCTURE.{key}"]
+        if max(given if isinstance(given, list | tuple) else [given], default=0) > most:
+            yield f"MODEL.IA_STRUCTURE.{key} is {given}; the most is {most}."
     if min(values["MODEL.IA_STRUCTURE.LENGTH"], default=0) < 0:
         yield f"MODEL.IA_STRUCTURE.LENGTH is {values['MODEL.IA_STRUCTURE.LENGTH']}; neither number may be negative."
+    if values["MODEL.IA_STRUCTURE.CONV_INIT_STD"] < 0:
+        yield f"MODEL.IA_STRUCTURE.CONV_INIT_STD is {values['MODEL.IA_STRUCTURE.CONV_INIT_STD']}; use 0 or more."

@@ -26,7 +26,7 @@ class AvaFiles:
         ann_file: AlphAction's JSON annotations, or an AVA CSV; without it ``csv_gt_file`` is used.
         csv_gt_file: AVA CSV of the ground truth; the evaluation prefers it to ``ann_file``.
         box_file: person boxes of a detector, used in test: JSON or AVA's predicted CSV.
-        object_file: boxes of objects with scores, JSON.
+        object_file: boxes of objects with scores, JSON beside a JSON ``ann_file``, or AVA's predicted CSV form.
         label_file: the classes; without it AVA's 80.
         labelmap_file: the classes that are evaluated; without it all.
         exclusion_file: key frames to leave out, AVA CSV.
@@ -251,6 +251,11 @@ def _rows_at(rows: AvaRows, keys: Sequence[ClipKey]) -> AvaRows:
 
 
 def _load_objects(annotations: Annotations, path: str) -> AvaRows:
+    if not path.lower().endswith((".json", ".json.gz")):
+        return load_person_boxes_csv(path)
     if annotations.images is None:
-        raise DataError(f"{path} names images by id; that needs ann_file, the JSON with these images.")
+        raise DataError(
+            f"{path} names images by id; that needs ann_file, the JSON with these images. Beside a CSV, give the "
+            "objects as a CSV too: video,second,x1,y1,x2,y2,,score."
+        )
     return load_boxes_json(path, annotations.images)[0]

@@ -99,8 +99,7 @@ def make_trainer(run: Run, data: TrainingData) -> Trainer:
 def save_run(run: Run, trainer: Trainer, *, is_final: bool) -> None:
     """Writes the checkpoint of ``trainer.iteration`` finished steps; on rank 0 alone."""
     synchronize_buffers(run.model)
-    tag = "final" if is_final else f"{trainer.iteration:07d}"
-    run.task.save_files(run.checkpointer.output_dir, tag)
+    run.task.save_files(run.checkpointer.output_dir, f"{trainer.iteration:07d}")
     parts = {
         "model": run.model.state_dict(),
         "optimizer": trainer.optimizer.state_dict(),

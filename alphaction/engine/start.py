@@ -116,7 +116,7 @@ def _refuse_other_head(report: LoadReport, path: str) -> None:
         shapes = "; ".join(f"{key}: file {file}, model {model}" for key, file, model in report.wrong_shape)
         raise CheckpointError(
             f"The head in {path} has other shapes than this model's: {shapes}. Add --no-head to leave the file's head "
-            "out and train a new one, or correct the number of classes."
+            "out and train a new one, or set the number of classes and MODEL.IA_STRUCTURE as they were."
         )
 
 

@@ -72,8 +72,8 @@ class SecondIndex:
         if rest.any():
             raise DataError(
                 f"The key frame {keys[int(rest.argmax())]} is not at a whole second. The memory of a model with memory "
-                'blocks ("M" in I_BLOCK_LIST) counts whole seconds: round the times of the annotations, or leave the '
-                "memory blocks out."
+                'blocks ("M" in I_BLOCK_LIST) counts whole seconds: round the times of annotations and boxes, or leave '
+                "the memory blocks out."
             )
         try:
             movie = np.array([self._number[key.video] for key in keys], np.int64)

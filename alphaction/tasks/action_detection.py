@@ -20,6 +20,7 @@ from alphaction.modeling.roi_heads.action_head.proposals import jitter_boxes, sa
 from alphaction.structures.boxes import Boxes
 from alphaction.structures.clip import ClipBatch, ClipKey, ClipPrediction, DetectionTarget, StepOutput
 from alphaction.structures.labels import LabelMap
+from alphaction.structures.memory_index import SecondIndex
 from alphaction.structures.memory_pool import MemoryPool
 from alphaction.tasks.base import TASKS, Task
 from alphaction.tasks.detection_classes import shared_labels, with_class_counts
@@ -109,10 +110,16 @@ class ActionDetection(Task):
         return _detector(model).stages()
 
     def build_dataset(self, cfg: Any, name: str, is_train: bool) -> Any:
-        return build_dataset(cfg, name, is_train)
+        return self._with_usable_times(build_dataset(cfg, name, is_train))
 
     def open_video(self, cfg: Any, video_path: Any, boxes_path: Any) -> Any:
-        return open_single_video(cfg, video_path, boxes_path, self.labels)
+        return self._with_usable_times(open_single_video(cfg, video_path, boxes_path, self.labels))
+
+    def _with_usable_times(self, dataset: Any) -> Any:
+        """Returns the dataset after checking, before any work, that a memory could hold its key frames."""
+        if self._memory_settings is not None:
+            SecondIndex([dataset.key(index) for index in range(len(dataset))])
+        return dataset
 
     def start_training(self, model: nn.Module, dataset: Any, saved: dict[str, Any] | None, folder: Path) -> None:
         if self._memory_settings is None:

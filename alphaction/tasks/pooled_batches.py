@@ -1,5 +1,6 @@
 """What the first pass over a test set leaves for the second one."""
 
+import contextlib
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from alphaction.modeling.roi_heads.action_head.base import PooledBoxes
 from alphaction.structures.clip import ClipKey, DetectionTarget
-from alphaction.utils.errors import UserError
+from alphaction.utils.errors import LocalError
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,8 @@ class PooledBatches:
     """
 
     def __init__(self) -> None:
-        self._file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by __exit__
+        with _full_folder_named():
+            self._file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by __exit__
         self._batches: list[PooledBatch] = []
 
     def __enter__(self) -> "PooledBatches":
@@ -53,13 +55,14 @@ class PooledBatches:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
+        with contextlib.suppress(OSError):  # a full disk has been told already
+            self._file.close()
 
     def append(self, batch: PooledBatch) -> None:
         """Adds a batch, on whatever device it is.
 
         Raises:
-            UserError: the temporary folder is full.
+            LocalError: the temporary folder is full.
         """
         on_cpu = batch.to(torch.device("cpu"))
         persons = self._written(on_cpu.persons)
@@ -79,19 +82,26 @@ class PooledBatches:
     def _written(self, boxes: PooledBoxes) -> PooledBoxes:
         """Returns the boxes with an empty tensor of the features' shape in place of the features."""
         features = boxes.features.float()
-        try:
+        with _full_folder_named():
             self._file.write(features.numpy().tobytes())
-        except OSError as error:
-            raise UserError(
-                f"Cannot keep pooled features in the temporary folder {tempfile.gettempdir()}: "
-                f"{error.strerror or error}. Make room there, or set TMPDIR to another folder."
-            ) from error
+            self._file.flush()
         return boxes._replace(features=torch.empty(features.shape, device="meta"))
 
     def _read(self, boxes: PooledBoxes) -> PooledBoxes:
         shape = tuple(boxes.features.shape)
         values = np.fromfile(self._file, np.float32, int(np.prod(shape)))
         return boxes._replace(features=torch.from_numpy(values).view(shape))
+
+
+@contextlib.contextmanager
+def _full_folder_named() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise LocalError(
+            f"Cannot keep pooled features in a temporary folder: {error.strerror or error}. Make room in the folder "
+            "that TMPDIR names (else /tmp), or set it to another one."
+        ) from error
 
 
 def _moved(boxes: PooledBoxes, device: torch.device) -> PooledBoxes:

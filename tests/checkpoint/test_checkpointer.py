@@ -279,3 +279,26 @@ def test_a_part_that_could_not_be_read_back_is_refused_at_once(tmp_path, value):
 def test_a_checkpoint_without_a_part_is_refused_at_once(tmp_path):
     with pytest.raises(TypeError, match="needs optimizer, task to be resumed from"):
         Checkpointer(tmp_path).save(5, {"model": {}, "scheduler": {}, "config": ""})
+
+
+def test_the_memory_of_a_final_checkpoint_stays_until_the_next_one_is_whole(tmp_path, monkeypatch):
+    """A run that is continued and fails between its two files still has the ones of its first end."""
+    checkpointer = Checkpointer(tmp_path)
+    (tmp_path / "memory_0000008.safetensors").write_bytes(b"first end")
+    checkpointer.save(8, make_parts(), is_final=True)
+    (tmp_path / "memory_0000016.safetensors").write_bytes(b"second end")
+    with monkeypatch.context() as full, pytest.raises(CheckpointError, match="No space left"):
+        full.setattr(torch, "save", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        checkpointer.save(16, make_parts(), is_final=True)
+    assert "memory_0000008.safetensors" in names(tmp_path)
+    checkpointer.save(16, make_parts(), is_final=True)
+    assert names(tmp_path) == ["last_checkpoint", "memory_0000016.safetensors", "model_final.pth"]
+
+
+def test_a_final_checkpoint_leaves_the_memories_of_numbered_ones(tmp_path):
+    checkpointer = Checkpointer(tmp_path)
+    for iteration in (4, 8):
+        (tmp_path / f"memory_{iteration:07d}.safetensors").write_bytes(b"x")
+    checkpointer.save(4, make_parts())
+    checkpointer.save(8, make_parts(), is_final=True)
+    assert {"memory_0000004.safetensors", "memory_0000008.safetensors"} <= set(names(tmp_path))

@@ -47,6 +47,33 @@ def test_defaults_can_run() -> None:
             "no layer of a parallel structure may have more blocks",
         ),
         (
+            {
+                "MODEL.IA_STRUCTURE.ACTIVE": True,
+                "MODEL.IA_STRUCTURE.STRUCTURE": "parallel",
+                "MODEL.IA_STRUCTURE.I_BLOCK_LIST": [["P"], []],
+            },
+            1,
+            "a layer without blocks gives nothing",
+        ),
+        (
+            {
+                "MODEL.IA_STRUCTURE.ACTIVE": True,
+                "MODEL.IA_STRUCTURE.MAX_OBJECT": 5,
+                "MODEL.IA_STRUCTURE.MAX_PER_SEC": 300,
+            },
+            1,
+            "MAX_PER_SEC is 300; the most is 255",
+        ),
+        (
+            {
+                "MODEL.IA_STRUCTURE.ACTIVE": True,
+                "MODEL.IA_STRUCTURE.MAX_OBJECT": 5,
+                "MODEL.IA_STRUCTURE.CONV_INIT_STD": -1.0,
+            },
+            1,
+            "CONV_INIT_STD is -1.0; use 0 or more",
+        ),
+        (
             {"MODEL.IA_STRUCTURE.ACTIVE": True},
             1,
             "MAX_OBJECT is 0; it must be at least 1 for the O blocks",

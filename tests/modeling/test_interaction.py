@@ -80,14 +80,34 @@ def test_it_depends_on_what_its_blocks_look_at_and_on_nothing_else(structure: st
     assert not gradient[2].any(), "a person of another clip"
 
 
-@pytest.mark.parametrize("structure", list(INTERACTION_AGGREGATION_STRUCTURES))
-def test_every_parameter_of_a_training_step_gets_a_gradient(structure: str) -> None:
+@pytest.mark.parametrize(("structure", "kinds"), CASES)
+def test_every_parameter_that_trains_gets_a_gradient(structure: str, kinds: str) -> None:
     """Processes of one run wait for each other's gradients; none may be left out, whatever a batch holds."""
-    module = make(structure, "POM", dim_out=5, dropout=0.5).train()
+    module = make(structure, kinds, dim_out=5, dropout=0.5).train()
+    module.freeze_unused()
     for persons, objects in (((2, 1), (1, 0)), ((1, 0), (0, 0))):
         module.zero_grad(set_to_none=True)
         module(random_boxes(persons, 1), random_boxes(objects, 2), random_memory(2)).sum().backward()
-        assert [name for name, p in module.named_parameters() if p.grad is None] == []
+        assert [name for name, p in module.named_parameters() if p.requires_grad and p.grad is None] == []
+        assert [name for name, p in module.named_parameters() if p.grad is not None and not p.requires_grad] == []
+
+
+@pytest.mark.parametrize(
+    ("structure", "blocks", "unused"),
+    [
+        ("serial", ["P", "M"], []),
+        ("serial", ["M", "P"], ["person_key_dim_reduce"]),
+        ("dense", ["O", "P"], ["person_key_dim_reduce"]),
+        ("parallel", [["P", "O"], ["P"]], ["O_block_1", "object_dim_reduce"]),
+    ],
+)
+def test_what_no_output_depends_on_does_not_train(
+    make_cfg: Callable, structure: str, blocks: list, unused: list[str]
+) -> None:
+    detector = build_detector(small_interaction(make_cfg, f"{IA}.STRUCTURE", structure, f"{IA}.I_BLOCK_LIST", blocks))
+    head = detector.roi_heads.action.feature_extractor.ia_structure
+    frozen = {name.split(".")[0] for name, p in head.named_parameters() if not p.requires_grad}
+    assert frozen == set(unused)
 
 
 @pytest.mark.parametrize("structure", list(INTERACTION_AGGREGATION_STRUCTURES))

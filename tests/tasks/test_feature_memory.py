@@ -13,7 +13,7 @@ from alphaction.structures.clip import ClipBatch, ClipKey, DetectionTarget, Medi
 from alphaction.structures.memory_pool import MemoryPool
 from alphaction.tasks.action_detection import ActionDetection
 from alphaction.tasks.feature_memory import FeatureMemory, MemorySettings
-from alphaction.utils.errors import CheckpointError
+from alphaction.utils.errors import CheckpointError, DataError
 
 CPU = torch.device("cpu")
 KEYS = [ClipKey("a", 1000 * second) for second in range(1, 6)]
@@ -127,3 +127,17 @@ def test_a_new_run_begins_with_an_empty_memory(interaction_words: list[str]) -> 
         task.start_training(model, OneClip(), None, Path())
         assert task._memory is not None and task._memory.pool.num_filled == 0
         task.after_step(task.train_step(model, make_batch(1), torch.Generator().manual_seed(0)))
+
+
+class HalfSecond(OneClip):
+    def key(self, index: int) -> ClipKey:
+        return ClipKey("a", 1500)
+
+
+def test_key_frames_between_seconds_are_refused_when_a_set_is_opened(
+    interaction_words: list[str], tiny_words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("alphaction.tasks.action_detection.build_dataset", lambda cfg, name, is_train: HalfSecond())
+    with pytest.raises(DataError, match=r"a@1.5s is not at a whole second"):
+        make_task(interaction_words)[0].build_dataset(None, "any", is_train=False)
+    assert make_task(tiny_words)[0].build_dataset(None, "any", is_train=False) is not None

@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import pytest
 import torch
 
@@ -7,7 +5,7 @@ from alphaction.modeling.roi_heads.action_head.base import PooledBoxes
 from alphaction.structures.boxes import Boxes
 from alphaction.structures.clip import ClipKey, DetectionTarget
 from alphaction.tasks.pooled_batches import PooledBatch, PooledBatches
-from alphaction.utils.errors import UserError
+from alphaction.utils.errors import LocalError
 
 
 def make_batch(number: int, counts: tuple[int, ...], with_objects: bool) -> PooledBatch:
@@ -51,9 +49,17 @@ def test_features_do_not_stay_in_memory() -> None:
         assert pooled._batches[0].persons.features.device.type == "meta"
 
 
-def test_a_full_temporary_folder_is_one_message(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    with PooledBatches() as pooled:
-        full = open("/dev/full", "wb", buffering=0)  # noqa: SIM115 - pooled closes it
-        monkeypatch.setattr(pooled, "_file", full)
-        with pytest.raises(UserError, match=r"No space left on device.* TMPDIR"):
-            pooled.append(BATCHES[0])
+def test_a_full_temporary_folder_is_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python keeps what it could not write, and fails again when the file is closed."""
+    monkeypatch.setattr("tempfile.TemporaryFile", lambda: open("/dev/full", "wb"))  # noqa: SIM115
+    with pytest.raises(LocalError, match=r"No space left on device.* TMPDIR"), PooledBatches() as pooled:
+        pooled.append(BATCHES[0])
+
+
+def test_a_temporary_folder_that_cannot_be_written_is_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+    with pytest.raises(LocalError, match=r"Permission denied.* TMPDIR"):
+        PooledBatches()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from alphaction.modeling.registry import INTERACTION_AGGREGATION_STRUCTURES
 from alphaction.modeling.roi_heads.action_head.base import PooledBoxes
@@ -77,6 +78,21 @@ class InteractionStructure(nn.Module):
         self.person_key_dim_reduce = self._make_reduction() if spec.has("P") else None
         self.object_dim_reduce = self._make_reduction() if spec.has("O") else None
         self._names = self._make_blocks()
+
+    def freeze_unused(self) -> None:
+        """Takes what no output depends on out of the training, where other processes would wait for its gradient.
+
+        A P block that comes later sees earlier outputs and not the reduced persons, and a shorter layer leaves outputs
+        unused: their weights are in the files of the family all the same.
+        """
+        weights = {name: torch.empty_like(p, device="meta").requires_grad_() for name, p in self.named_parameters()}
+        person = PooledBoxes(torch.empty(1, self.spec.dim_in, device="meta"), (1,))
+        memory = torch.empty(1, self.spec.num_seconds * self.spec.max_per_second, self.spec.dim_in, device="meta")
+        with torch.enable_grad():
+            result = functional_call(self, weights, (person, None, memory)).sum()
+        gradients = torch.autograd.grad(result, list(weights.values()), allow_unused=True)
+        for parameter, gradient in zip(self.parameters(), gradients, strict=True):
+            parameter.requires_grad_(gradient is not None)
 
     def forward(self, persons: PooledBoxes, objects: PooledBoxes | None = None, memory: Tensor | None = None) -> Tensor:
         """Returns [R, dim_out] for the persons.

@@ -35,7 +35,11 @@ def build_interaction(cfg: CfgNode, dim_in: int) -> InteractionStructure:
                 ignored,
                 "biases" if key == "NO_BIAS" else "reduction",
             )
-    return INTERACTION_AGGREGATION_STRUCTURES.get(keys.STRUCTURE)(interaction_spec(cfg, dim_in))
+    structure: InteractionStructure = INTERACTION_AGGREGATION_STRUCTURES.get(keys.STRUCTURE)(
+        interaction_spec(cfg, dim_in)
+    )
+    structure.freeze_unused()
+    return structure
 
 
 def interaction_spec(cfg: CfgNode, dim_in: int) -> InteractionSpec:
