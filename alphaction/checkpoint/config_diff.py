@@ -10,6 +10,8 @@ from alphaction.utils.errors import CheckpointError
 from alphaction.utils.logger import format_table
 
 _SECTIONS = ("MODEL", "DATASETS", "INPUT", "SOLVER", "FINETUNE")
+# Of the loader, what decides which clips come in which batch.
+_OF_LOADER = ("SAMPLING", "REPEAT_THRESHOLD", "ASPECT_RATIO_GROUPING")
 # What a resumed run may set anew: it decides when something is written or shown, not what is learnt. The weights
 # of MODEL.WEIGHT were replaced by the checkpoint's.
 _FREE = {
@@ -28,8 +30,9 @@ _ABSENT = "(not set)"
 def compare_configs(saved_text: str, current_text: str) -> list[tuple[str, Any, Any]]:
     """Returns (key, saved value, current value) of the keys that would make a resumed run another run.
 
-    Compared are MODEL, DATASETS, INPUT, SOLVER and FINETUNE of two dumped configs (YAML). MODEL.WEIGHT, the periods
-    and CHECKPOINTS_KEPT may differ; the length of the run may grow, unless the schedule depends on it.
+    Compared are MODEL, DATASETS, INPUT, SOLVER, FINETUNE and the loader's sampling of two dumped configs (YAML).
+    MODEL.WEIGHT, the periods and CHECKPOINTS_KEPT may differ; the length of the run may grow, unless the schedule
+    depends on it.
     """
     saved, current = _flat(saved_text), _flat(current_text)
     return [
@@ -70,7 +73,11 @@ def check_same_run(saved_text: str, current_text: str, output_dir: str | Path, *
 
 def _flat(text: str) -> dict[str, Any]:
     content = yaml.safe_load(text) or {}
-    return {f"{section}{key}": value for section in _SECTIONS for key, value in _leaves(content.get(section, {}))}
+    loader = content.get("DATALOADER", {})
+    chosen = {f"DATALOADER.{key}": loader[key] for key in _OF_LOADER if key in loader}
+    return chosen | {
+        f"{section}{key}": value for section in _SECTIONS for key, value in _leaves(content.get(section, {}))
+    }
 
 
 def _leaves(value: Any) -> Iterator[tuple[str, Any]]:

@@ -15,6 +15,9 @@ _CHOICES = {
     "MODEL.ROI_ACTION_HEAD.POOLER_TYPE": ("align3d", "pooling3d"),
     "MODEL.IA_STRUCTURE.STRUCTURE": ("serial", "dense", "parallel"),
     "MODEL.IA_STRUCTURE.FUSION": ("add", "concat"),
+    "MODEL.ROI_ACTION_HEAD.CLASS_WEIGHTING": ("none", "inverse_frequency", "given"),
+    "DATALOADER.SAMPLING": ("uniform", "repeat_factor", "class_balanced"),
+    "DATALOADER.START_METHOD": ("", "fork", "spawn", "forkserver"),
     "SOLVER.SCHEDULER": ("warmup_multi_step", "half_period_cosine"),
     "SOLVER.WARMUP_METHOD": ("linear", "constant"),
     "SOLVER.AMP": ("off", "bf16", "fp16"),
@@ -44,6 +47,7 @@ _NOT_NEGATIVE = (
     "DATALOADER.NUM_WORKERS",
     "DATALOADER.SIZE_DIVISIBILITY",
     "DATALOADER.MAX_BAD_VIDEOS",
+    "DATALOADER.TIMEOUT",
     "SOLVER.MAX_EPOCHS",
     "SOLVER.REFERENCE_VIDEOS_PER_BATCH",
     "SOLVER.BASE_LR",
@@ -53,6 +57,7 @@ _NOT_NEGATIVE = (
 )
 _BETWEEN_0_AND_1 = (
     "INPUT.FLIP_PROB",
+    "DATALOADER.REPEAT_THRESHOLD",
     "TEST.BOX_THRESH",
     "TEST.ACTION_THRESH",
     "MODEL.ROI_ACTION_HEAD.DROPOUT_RATE",
@@ -131,7 +136,8 @@ def _datasets(values: dict[str, Any], needs: Collection[str]) -> Iterator[str]:
 def _ranges(values: dict[str, Any]) -> Iterator[str]:
     for key, allowed in _CHOICES.items():
         if values[key] not in allowed:
-            yield f'{key} is "{values[key]}"; choose one of {", ".join(allowed)}.'
+            listed = ", ".join(choice or '""' for choice in allowed)
+            yield f'{key} is "{values[key]}"; choose one of {listed}.'
     for key in _AT_LEAST_ONE:
         if not values[key] >= 1:
             yield f"{key} is {values[key]}; it must be at least 1."
@@ -171,6 +177,18 @@ def _classes(values: dict[str, Any]) -> Iterator[str]:
             f"{' + '.join(map(str, groups))} = {sum(groups)}; set all four. For {total} classes that may occur "
             f"together: 0, {total}, 0; for exactly one class a person: {total}, 0, 0."
         )
+    yield from _class_weights(values)
+
+
+def _class_weights(values: dict[str, Any]) -> Iterator[str]:
+    kind, weights = (values[f"MODEL.ROI_ACTION_HEAD.CLASS_{name}"] for name in ("WEIGHTING", "WEIGHTS"))
+    if kind != "given" and tuple(weights) != _C.MODEL.ROI_ACTION_HEAD.CLASS_WEIGHTS:
+        yield (
+            f"MODEL.ROI_ACTION_HEAD.CLASS_WEIGHTS is {tuple(weights)}, which nobody reads while CLASS_WEIGHTING is "
+            f'"{kind}"; set CLASS_WEIGHTING "given", or leave CLASS_WEIGHTS out.'
+        )
+    if not all(0 <= weight < math.inf for weight in weights):
+        yield f"MODEL.ROI_ACTION_HEAD.CLASS_WEIGHTS is {tuple(weights)}; it takes numbers that are not negative."
 
 
 def _schedule(values: dict[str, Any]) -> Iterator[str]:

@@ -17,14 +17,18 @@ _C.CUSTOM_IMPORTS = ()
 _C.OUTPUT_DIR = "."
 
 _C.MODEL = CN()
-# Weight file to start from (.pth, .pkl or .safetensors); "" starts from random weights. A checkpoint found in
-# OUTPUT_DIR goes first.
+# Weight file to start from (.pth, .pkl or .safetensors); "" starts from random weights. "torchvision:r2plus1d_18" is
+# the file that torchvision publishes for this model, fetched once and kept in $TORCH_HOME/hub/checkpoints, where it
+# can be put by hand; "torchvision:R2Plus1D_18_Weights.KINETICS400_V1" is a certain one of its files. A checkpoint found
+# in OUTPUT_DIR goes first.
 _C.MODEL.WEIGHT = ""
 
 _C.MODEL.BACKBONE = CN()
 # Registered backbone: Slowfast-Resnet50, Slowfast-Resnet101, Slowfast-Tiny; I3D-Resnet50, I3D-Resnet101, which see
 # the fast frames only and shorten time to an eighth; I3D-Resnet50-Sparse, I3D-Resnet101-Sparse, which shorten it to a
-# half, for frames that are far apart.
+# half, for frames that are far apart; R3D-18, MC3-18, R2Plus1D-18, MViT-V1-B, MViT-V2-S of torchvision, which see the
+# fast frames only (made for 16) and whose map is as POOLER_SCALE says: 1/16 or 1/8 of the frame, of the MViTs 1/32 or
+# 1/16.
 _C.MODEL.BACKBONE.CONV_BODY = "Slowfast-Resnet50"
 # True: batch norm keeps its stored statistics and weights (buffers, never trained); False: live batch norm.
 _C.MODEL.BACKBONE.FROZEN_BN = False
@@ -116,6 +120,11 @@ _C.MODEL.ROI_ACTION_HEAD.NUM_PERSON_INTERACTION_CLASSES = 17
 _C.MODEL.ROI_ACTION_HEAD.POSE_LOSS_WEIGHT = 1.2
 _C.MODEL.ROI_ACTION_HEAD.OBJECT_LOSS_WEIGHT = 49.0
 _C.MODEL.ROI_ACTION_HEAD.PERSON_LOSS_WEIGHT = 17.0
+# Factors on the loss of single classes. "none": all alike. "inverse_frequency": by the labels of the training set, the
+# rarer the heavier, with a mean of 1 in each group. "given": CLASS_WEIGHTS.
+_C.MODEL.ROI_ACTION_HEAD.CLASS_WEIGHTING = "none"
+# One factor a class, in the order of ascending ids, for CLASS_WEIGHTING "given".
+_C.MODEL.ROI_ACTION_HEAD.CLASS_WEIGHTS = (1.0,)
 _C.MODEL.ROI_ACTION_HEAD.FOCAL_LOSS = CN()
 # Exponent that plays down easy examples; 0 is plain cross-entropy.
 _C.MODEL.ROI_ACTION_HEAD.FOCAL_LOSS.GAMMA = 2.0
@@ -213,6 +222,18 @@ _C.DATALOADER.SIZE_DIVISIBILITY = 16
 _C.DATALOADER.ASPECT_RATIO_GROUPING = True
 # Unreadable videos (or clips, while running) that are skipped and named before the run stops.
 _C.DATALOADER.MAX_BAD_VIDEOS = 10
+# How clips are drawn in training. "uniform": each once an epoch. "repeat_factor" (LVIS, Gupta et al. 2019): in
+# proportion to the largest max(1, sqrt(REPEAT_THRESHOLD / f)) of their classes, where f is the share of clips that show
+# the class. "class_balanced": every class equally often. An epoch has as many iterations whatever it is.
+_C.DATALOADER.SAMPLING = "uniform"
+# Classes in a smaller share of the clips than this are shown more often by "repeat_factor".
+_C.DATALOADER.REPEAT_THRESHOLD = 0.01
+# Seconds to wait for a batch before the run ends and names the file that a worker hangs on; 0 waits for ever. Below the
+# 600 s after which other processes of a run give up waiting for this one without saying why.
+_C.DATALOADER.TIMEOUT = 300.0
+# How worker processes are started: "fork", "spawn", "forkserver", or "" for the platform's way. "spawn" is slower to
+# start, and needed where libraries that are already loaded do not survive a fork.
+_C.DATALOADER.START_METHOD = ""
 
 _C.SOLVER = CN()
 # Length of training in iterations.

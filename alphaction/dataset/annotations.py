@@ -17,6 +17,9 @@ from alphaction.utils.errors import DataError
 # A box may reach this many pixels beyond its image before the file is refused.
 _SLACK_PIXELS = 5.0
 _PIXELS = "JSON boxes are left, top, width, height in pixels of the image"
+# Larger ids and times are mistakes.
+_LARGEST = 2**53
+_LAST_MS = 10**12
 _IMAGE_KEYS = ("id", "movie", "timestamp", "width", "height")
 
 
@@ -44,12 +47,14 @@ class Annotations:
         rows: one row a person and class, boxes as fractions of the frame.
         images: the key frames, if the file is JSON.
         ids: [rows] annotation ids, if the file is JSON.
+        num_without_action: persons of a JSON file who are in no row, for their action_ids are empty.
     """
 
     path: str
     rows: AvaRows
     images: Images | None = None
     ids: NDArray[np.object_] | None = None
+    num_without_action: int = 0
 
     def where(self, row: int) -> str:
         """Returns the place of a row in words of its file."""
@@ -70,14 +75,14 @@ def load_annotations(path: str) -> Annotations:
     if not isinstance(content, dict) or not {"images", "annotations"} <= content.keys():
         raise DataError(f'{path} is not an annotation file: expected an object with "images" and "annotations".')
     images = _read_images(path, content["images"])
-    entries = content["annotations"]
+    entries = _objects(path, content["annotations"], "annotation")
     kinds = [_actions(path, entry) for entry in entries]
     persons = _read_boxes(path, entries, images, name="annotation id")
     repeat = np.repeat(np.arange(len(entries)), [len(kind) for kind in kinds])
     actions = np.array([action for kind in kinds for action in kind], np.int64)
     rows = replace(persons.select(repeat), action=actions, score=np.ones(len(repeat)))
     ids = np.array([entry.get("id", place) for place, entry in enumerate(entries)], object)
-    return Annotations(path, rows, images, ids[repeat])
+    return Annotations(path, rows, images, ids[repeat], kinds.count([]))
 
 
 def load_boxes_json(path: str, images: Images, category: int | None = None) -> tuple[AvaRows, int]:
@@ -96,7 +101,7 @@ def load_boxes_json(path: str, images: Images, category: int | None = None) -> t
         entries = entries["annotations"]
     if not isinstance(entries, list) or not all(isinstance(e, dict) and "image_id" in e for e in entries):
         raise DataError(f"{path} is not a box file: expected a list of objects with image_id, bbox and score.")
-    known = [entry for entry in entries if entry["image_id"] in images.place]
+    known = [entry for entry in entries if _is_id(entry["image_id"]) and entry["image_id"] in images.place]
     if entries and not known:
         raise DataError(
             f"None of the {len(entries)} boxes of {path} has an image_id of the annotation file, "
@@ -113,25 +118,27 @@ def _read_json(path: str) -> Any:
     try:
         with gzip.open(path, "rb") if path.endswith(".gz") else open(path, "rb") as file:
             return json.load(file)
-    except (OSError, ValueError) as error:
+    except (OSError, EOFError, ValueError, RecursionError) as error:
         raise DataError(f"Cannot read the JSON file {path}: {error}") from error
 
 
 def _read_images(path: str, entries: Any) -> Images:
     place: dict[int, int] = {}
     keys, sizes = [], []
-    for position, entry in enumerate(entries):
+    for position, entry in enumerate(_objects(path, entries, "image")):
         try:
             image_id, movie, timestamp, width, height = (entry[name] for name in _IMAGE_KEYS)
             key = ClipKey(str(movie), round(float(timestamp) * 1000))
             size = (int(width), int(height))
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise DataError(
                 f"{path}: image {position} needs {', '.join(_IMAGE_KEYS)} (movie = name of the video, timestamp = "
                 f"second of the key frame); found {entry!r}."
             ) from error
-        if image_id in place or min(size) < 1:
-            raise DataError(f"{path}: image {position} repeats id {image_id!r} or has no size: {entry!r}.")
+        if not _is_id(image_id) or image_id in place or min(size) < 1 or not 0 <= key.timestamp_ms <= _LAST_MS:
+            raise DataError(
+                f"{path}: image {position} repeats id {image_id!r}, or has no id, size or time of a video: {entry!r}."
+            )
         place[image_id] = position
         keys.append(key)
         sizes.append(size)
@@ -143,7 +150,7 @@ def _read_images(path: str, entries: Any) -> Images:
 
 def _actions(path: str, entry: Any) -> Sequence[int]:
     actions = entry.get("action_ids") if isinstance(entry, dict) else None
-    if not isinstance(actions, list) or not all(isinstance(action, int) for action in actions):
+    if not isinstance(actions, list) or not all(type(action) is int and abs(action) < _LARGEST for action in actions):
         raise DataError(
             f"{path}: annotation {entry.get('id') if isinstance(entry, dict) else entry!r} needs action_ids, a list "
             f"of class ids such as [11, 16] (category_id is 1, a person, whatever the action); found {actions!r}."
@@ -153,7 +160,8 @@ def _actions(path: str, entry: Any) -> Sequence[int]:
 
 def _read_boxes(path: str, entries: Sequence[Any], images: Images, name: str) -> AvaRows:
     """Returns one row an entry; key frames in the order of the images, those without an entry listed apart."""
-    place = [images.place.get(entry.get("image_id")) for entry in entries]
+    ids = [entry.get("image_id") for entry in entries]
+    place = [images.place.get(image_id) if _is_id(image_id) else None for image_id in ids]
     if None in place:
         entry = entries[place.index(None)]
         raise DataError(f"{path}: {name} {entry.get('id')} has image_id {entry.get('image_id')!r}, which no image has.")
@@ -172,8 +180,8 @@ def _read_boxes(path: str, entries: Sequence[Any], images: Images, name: str) ->
         time_of_image[image],
         np.concatenate([xywh[:, :2], xywh[:, :2] + xywh[:, 2:]], axis=1) / np.tile(size, 2),
         np.full(len(entries), -1, np.int64),
-        np.array([entry.get("score", 1.0) for entry in entries], np.float64),
-        np.array([entry.get("person_id", -1) for entry in entries], np.int64),
+        np.array([_number(path, entry, name, "score", 1.0) for entry in entries], np.float64),
+        np.array([_number(path, entry, name, "person_id", -1) for entry in entries], np.int64),
         tuple(key for position, key in enumerate(images.keys) if position not in with_box),
     )
 
@@ -187,6 +195,29 @@ def _xywh(path: str, entries: Sequence[Any], name: str) -> NDArray[np.float64]:
         bad = next(entry for entry in entries if not _is_box(entry.get("bbox")))
         raise DataError(f"{path}: {name} {bad.get('id', bad)} has the bbox {bad.get('bbox')!r}; {_PIXELS}.")
     return xywh
+
+
+def _objects(path: str, entries: Any, name: str) -> list[dict[str, Any]]:
+    """Returns a list of objects as it is."""
+    if not isinstance(entries, list):
+        raise DataError(f'{path}: expected a list under "{name}s", found {type(entries).__name__}.')
+    for position, entry in enumerate(entries):
+        if not isinstance(entry, dict):
+            raise DataError(f"{path}: {name} {position} is {entry!r}; expected an object.")
+    return entries
+
+
+def _is_id(value: Any) -> bool:
+    return type(value) in (int, str)
+
+
+def _number(path: str, entry: dict[str, Any], name: str, field: str, missing: float) -> float:
+    """Returns a number of an entry; person ids are whole ones."""
+    value = entry.get(field, missing)
+    is_kind = type(value) is int or (field == "score" and type(value) is float)
+    if not is_kind or not abs(value) < _LARGEST:
+        raise DataError(f"{path}: {name} {entry.get('id', entry)} has {field} {value!r}; expected a number.")
+    return value
 
 
 def _is_box(box: Any) -> bool:

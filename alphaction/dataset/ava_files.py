@@ -1,5 +1,6 @@
 """The files of an AVA-style data set, read and sorted out: which key frames, with which boxes."""
 
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -13,6 +14,8 @@ from alphaction.structures.clip import ClipKey
 from alphaction.structures.labels import LabelMap, load_label_map
 from alphaction.utils.errors import DataError
 from alphaction.utils.registry import nearest
+
+logger = logging.getLogger(__name__)
 
 _PERSON_CATEGORY = 1
 
@@ -32,6 +35,7 @@ class AvaFiles:
         exclusion_file: key frames to leave out, AVA CSV.
         groups: loss groups, see ``structures.labels.load_label_map``.
         keep_classes: ids of the classes to learn; without it all.
+        box_thresh: score that a box of ``box_file`` needs; without it TEST.BOX_THRESH.
     """
 
     video_root: str = ""
@@ -44,6 +48,7 @@ class AvaFiles:
     exclusion_file: str = ""
     groups: str | Mapping[str, Sequence[int]] | None = None
     keep_classes: Sequence[int] = ()
+    box_thresh: float | None = None
 
     @classmethod
     def from_arguments(cls, name: str, arguments: Mapping[str, Any]) -> "AvaFiles":
@@ -56,7 +61,8 @@ class AvaFiles:
         for key in arguments:
             if key not in known:
                 raise DataError(f'Data set "{name}": unknown entry "{key}"; {nearest(key, known)}')
-        files = cls(**{key: value for key, value in arguments.items() if value})
+        given = {key: value for key, value in arguments.items() if value or key == "box_thresh"}
+        files = cls(**given)
         _check_types(name, files)
         if not files.video_root:
             raise DataError(f'Data set "{name}" needs video_root, the folder of its videos.')
@@ -104,6 +110,9 @@ def _check_types(name: str, files: AvaFiles) -> None:
 
     if not is_ids(files.keep_classes):
         raise DataError(f'Data set "{name}": keep_classes is {files.keep_classes!r}; it takes a list of class ids.')
+    thresh = files.box_thresh
+    if thresh is not None and (type(thresh) not in (int, float) or not 0 <= thresh <= 1):
+        raise DataError(f'Data set "{name}": box_thresh is {thresh!r}; it takes a score from 0 to 1.')
     groups = files.groups
     is_known = groups is None or groups in ("exclusive", "multilabel")
     are_lists = isinstance(groups, Mapping) and all(is_ids(ids) for ids in groups.values())
@@ -163,18 +172,18 @@ def select_key_frames(
         files: the data set.
         labels: the classes of the model.
         is_train: training or test.
-        box_thresh: score a detector's box needs.
+        box_thresh: score a detector's box needs, unless the data set says so itself.
         with_objects: read the objects.
 
     Raises:
         DataError: a file cannot be used, or an annotation has an unknown class.
     """
     annotations = load_annotations(files.annotation_file)
-    dropped: Counter[str] = Counter()
+    dropped: Counter[str] = Counter({"persons without an action": annotations.num_without_action})
     persons = _rows_of_known_classes(annotations, files, labels, dropped)
     known: Sequence[ClipKey] = annotations.rows.keyframes
     if not is_train and files.box_file:
-        persons, known = _detected_persons(annotations, files.box_file, box_thresh, dropped)
+        persons, known = _detected_persons(annotations, files, box_thresh, dropped)
     excluded = load_exclusions(files.exclusion_file) if files.exclusion_file else set()
     with_person = persons.frame_index()[0]
     dropped["key frames without a person"] = len(set(known) - set(with_person))
@@ -210,9 +219,10 @@ def _first_classes(labels: LabelMap) -> str:
 
 
 def _detected_persons(
-    annotations: Annotations, path: str, box_thresh: float, dropped: Counter[str]
+    annotations: Annotations, files: AvaFiles, box_thresh: float, dropped: Counter[str]
 ) -> tuple[AvaRows, Sequence[ClipKey]]:
     """Returns the rows of good boxes, and all key frames of which the test set consists."""
+    path = files.box_file
     if path.lower().endswith((".json", ".json.gz")):
         if annotations.images is None:
             raise DataError(f"{path} names images by id; that needs ann_file, the JSON with these images.")
@@ -224,8 +234,12 @@ def _detected_persons(
         known = annotations.images.keys if annotations.images is not None else _annotated_part(annotations, boxes)
         num_boxes, boxes = len(boxes), _rows_at(boxes, known)
         dropped["person boxes outside the annotated part of their video"] = num_boxes - len(boxes)
+    source = "TEST.BOX_THRESH"
+    if files.box_thresh is not None:
+        source, box_thresh = "the data set's box_thresh", files.box_thresh
+        logger.info("%s: a box needs a score of %g, as the data set says.", path, box_thresh)
     is_good = boxes.score >= box_thresh
-    dropped[f"person boxes of a score below TEST.BOX_THRESH {box_thresh:g}"] = int((~is_good).sum())
+    dropped[f"person boxes of a score below {source} {box_thresh:g}"] = int((~is_good).sum())
     return boxes.select(is_good), known
 
 

@@ -3,10 +3,13 @@
 from collections.abc import Hashable
 from typing import Any, ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from alphaction.structures.clip import ClipKey, ClipSample, Draw, SkippedClip
 from alphaction.structures.labels import LabelMap
+from alphaction.utils.errors import DataError
 
 
 class ClipDataset(Dataset[ClipSample | SkippedClip]):
@@ -57,3 +60,16 @@ class ClipDataset(Dataset[ClipSample | SkippedClip]):
     def size_group(self, index: int) -> Hashable:
         """Returns (height, width) of the clip's frames after resizing, without reading them."""
         raise NotImplementedError
+
+    def label_counts(self) -> NDArray[np.int64]:
+        """Returns [n, K] how many labelled persons of each clip have each class; reads no video.
+
+        A dataset needs it for sampling and for loss weights by class, and for nothing else.
+
+        Raises:
+            DataError: the dataset has no labels.
+        """
+        raise DataError(
+            f"{type(self).__name__} does not count its labels: DATALOADER.SAMPLING must be "
+            '"uniform" and MODEL.ROI_ACTION_HEAD.CLASS_WEIGHTING "none" or "given".'
+        )

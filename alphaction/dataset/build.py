@@ -1,25 +1,29 @@
 """From a data set's name to batches: dataset, sampler, workers, collation."""
 
-import os
+import logging
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from typing import Any
 
-import cv2
 import numpy as np
-import torch
+from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
 import alphaction.dataset.datasets
 from alphaction.config.paths_catalog import DatasetCatalog, DatasetEntry
 from alphaction.dataset.base import ClipDataset
+from alphaction.dataset.class_balance import clip_shares
 from alphaction.dataset.collate import ClipCollator
+from alphaction.dataset.loader import ClipLoader
 from alphaction.dataset.registry import DATASETS
 from alphaction.dataset.samplers import TestBatchSampler, TrainBatchSampler
 from alphaction.structures.clip import ClipKey, ClipSample, Draw, SkippedClip
 from alphaction.structures.labels import LabelMap
 from alphaction.utils.errors import DataError
+from alphaction.utils.logger import format_table
 from alphaction.utils.registry import import_submodules
+
+logger = logging.getLogger(__name__)
 
 import_submodules(alphaction.dataset.datasets)
 
@@ -66,6 +70,9 @@ class ConcatenatedClips(ClipDataset):
     def size_group(self, index: int) -> Hashable:
         dataset, inner = self._find(index)
         return dataset.size_group(inner)
+
+    def label_counts(self) -> NDArray[np.int64]:
+        return np.concatenate([dataset.label_counts() for dataset in self._datasets])
 
     def _find(self, index: int) -> tuple[ClipDataset, int]:
         if not 0 <= index < len(self):
@@ -130,11 +137,13 @@ def make_data_loader(
     sampler: TrainBatchSampler | TestBatchSampler
     sizes = [dataset.size_group(index) for index in range(len(dataset))]
     if is_train:
+        _log_classes(dataset, cfg)
         sampler = TrainBatchSampler(
             num_clips=len(dataset),
             clips_per_batch=cfg.SOLVER.VIDEOS_PER_BATCH,
             seed=seed,
             groups=_portrait_or_landscape(sizes) if cfg.DATALOADER.ASPECT_RATIO_GROUPING else None,
+            shares=training_shares(dataset, cfg),
             start_iter=start_iter,
             num_iterations=num_iterations,
             rank=rank,
@@ -143,30 +152,49 @@ def make_data_loader(
     else:
         clips_per_batch = max(1, cfg.TEST.VIDEOS_PER_BATCH // world_size)
         sampler = TestBatchSampler(size_groups=sizes, clips_per_batch=clips_per_batch, rank=rank, world_size=world_size)
-    num_workers = cfg.DATALOADER.NUM_WORKERS
-    return DataLoader(
+    return ClipLoader(
         dataset,
         batch_sampler=sampler,
-        num_workers=num_workers,
-        collate_fn=ClipCollator(cfg.DATALOADER.SIZE_DIVISIBILITY),
-        worker_init_fn=_start_worker,
+        collate=ClipCollator(cfg.DATALOADER.SIZE_DIVISIBILITY),
+        num_workers=cfg.DATALOADER.NUM_WORKERS,
+        timeout=cfg.DATALOADER.TIMEOUT,
+        start_method=cfg.DATALOADER.START_METHOD,
         pin_memory=pin_memory,
-        persistent_workers=num_workers > 0 and not is_train,  # training asks for one iterator only
+        keeps_workers=not is_train,  # training asks for one iterator only
     )
+
+
+def training_shares(dataset: ClipDataset, cfg: Any) -> NDArray[np.float64] | None:
+    """Returns [n] how often each clip is drawn in training, in proportion; None for each once an epoch.
+
+    Raises:
+        ConfigError: no clip has a label to go by.
+    """
+    sampling = cfg.DATALOADER.SAMPLING
+    if sampling == "uniform":
+        return None
+    return clip_shares(sampling, cfg.DATALOADER.REPEAT_THRESHOLD, dataset.label_counts() > 0)
+
+
+def _log_classes(dataset: ClipDataset, cfg: Any) -> None:
+    """Says how often the training set has each class, and how often it will be seen; nothing if it cannot say."""
+    try:
+        counts = dataset.label_counts()
+    except DataError:
+        return
+    shares = training_shares(dataset, cfg)
+    draws = np.ones(len(dataset)) if shares is None else shares * len(dataset) / shares.sum()
+    rows = zip(
+        dataset.labels.ids,
+        dataset.labels.names,
+        counts.sum(axis=0).tolist(),
+        (counts > 0).sum(axis=0).tolist(),
+        [round(seen, 1) for seen in (draws @ (counts > 0)).tolist()],
+        strict=True,
+    )
+    header = ("id", "class", "persons", "clips", "clips an epoch")
+    logger.info('Training classes (sampling "%s"):\n%s', cfg.DATALOADER.SAMPLING, format_table(header, list(rows)))
 
 
 def _portrait_or_landscape(sizes: Sequence[Any]) -> list[int]:
     return [int(height > width) for height, width in sizes]
-
-
-def _start_worker(worker: int) -> None:
-    """One thread a worker: the workers themselves are the parallel part.
-
-    A session of its own keeps signals to the process group (Ctrl-C, a scheduler's or torchrun's SIGTERM) away, so that
-    the main process can finish its step and save; torch ends workers whose parent is gone.
-    """
-    if hasattr(os, "setsid"):
-        os.setsid()
-    torch.set_num_threads(1)
-    # 0 is "no threads". 1 waits for ever in a forked process: it stops threads that only its parent has.
-    cv2.setNumThreads(0)

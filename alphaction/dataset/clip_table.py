@@ -47,6 +47,16 @@ class BoxTable:
         labels = np.unpackbits(self.labels[at], axis=1, count=self.num_classes)
         return Boxes(xyxy, size, labels=torch.from_numpy(labels)).clip()
 
+    def label_counts(self) -> NDArray[np.int64]:
+        """Returns [n, K] how many boxes of each clip have each class; zeros where the table has no labels."""
+        counts = np.zeros((len(self), self.num_classes), np.int64)
+        if self.labels is not None:
+            clip = np.repeat(np.arange(len(self)), np.diff(self.start))
+            for column in range(self.num_classes):
+                has_class = self.labels[:, column // 8] & (128 >> column % 8) > 0
+                counts[:, column] = np.bincount(clip[has_class], minlength=len(self))
+        return counts
+
     def __len__(self) -> int:
         return len(self.start) - 1
 

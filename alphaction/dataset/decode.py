@@ -24,7 +24,7 @@ SLACK_SECONDS = Fraction(1, 2000)
 # left undecoded. Others (MPEG-4 in AVI mixes times up) are decoded in full, and frames are counted.
 _TIMED_CODECS = frozenset({"h264", "hevc"})
 # Containers without times of display; FFmpeg makes some up in the order of decoding.
-_UNTIMED_FORMATS = ("avi",)
+UNTIMED_FORMATS = ("avi",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def _shown_at(path: str | Path, stream: Any, packets: list[Any], stamps: Sequenc
 def _decode(path: str | Path, stream: Any, packets: list[Any], ranks: Sequence[int]) -> dict[int, Image]:
     """Returns the frames of these ranks in the order of display, counted from the first of ``packets``."""
     shown = _stamps_in_order(packets, stream)
-    has_times = stream.container.format.name not in _UNTIMED_FORMATS
+    has_times = stream.container.format.name not in UNTIMED_FORMATS
     is_timed = has_times and stream.codec_context.name in _TIMED_CODECS and all(p.pts is not None for p in packets)
     wanted = {rank: shown[rank] for rank in ranks}
     try:

@@ -15,7 +15,7 @@ from alphaction.utils.errors import DataError
 from alphaction.utils.registry import nearest
 
 # Decides between files of one stem, such as a video and its subtitles; a single file may end in anything.
-_VIDEO_SUFFIXES = (
+VIDEO_SUFFIXES = (
     *(".3gp", ".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4"),
     *(".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".webm", ".wmv"),
 )
@@ -117,7 +117,7 @@ def find_movies(video_root: str | Path, videos: Sequence[str]) -> dict[str, Clip
 
 
 def _only_file(video: str, files: Sequence[Path]) -> Path | None:
-    likely = [path for path in files if path.suffix.lower() in _VIDEO_SUFFIXES] or list(files)
+    likely = [path for path in files if path.suffix.lower() in VIDEO_SUFFIXES] or list(files)
     if len(likely) > 1:
         names = ", ".join(sorted(path.name for path in likely))
         raise DataError(f'Several files in {likely[0].parent} are the video "{video}": {names}. Keep one of them.')

@@ -11,6 +11,7 @@ from typing import Any
 import av
 from av.stream import Disposition
 
+from alphaction.dataset.reading_notes import reading
 from alphaction.utils.errors import DataError
 
 # A video is truncated when this much of the length its header promises is missing.
@@ -61,8 +62,10 @@ def open_video(path: str | Path) -> Iterator[tuple[Any, Any]]:
     if os.path.getsize(name) == 0:
         raise VideoError(path, "the file is empty (0 bytes)")
     try:
-        with av.open(name) as container:
+        with reading(name), av.open(name, metadata_errors="replace") as container:
             stream = _picture_stream(path, container)
+            if stream.codec_context is None:
+                raise VideoError(path, "corrupt, or of a codec that cannot be decoded")
             stream.codec_context.thread_type = "SLICE"
             stream.codec_context.thread_count = 1
             yield container, stream

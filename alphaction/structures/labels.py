@@ -14,6 +14,8 @@ _GROUP_OF_TYPE = {
     "OBJECT_MANIPULATION": "object",
     "PERSON_INTERACTION": "person",
 }
+# A block; braces within a quoted name are part of it.
+_BLOCK = r"\b(?:item|label)\s*\{((?:\"[^\"\n]*\"|'[^'\n]*'|[^}\"'])*)\}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +175,14 @@ def _read_entries(path: Path) -> list[tuple[int, str, str]]:
 
 def _read_pbtxt(text: str, path: Path) -> list[tuple[int, str, str]]:
     entries = []
-    for number, block in enumerate(re.findall(r"\b(?:item|label)\s*\{(.*?)\}", text, re.DOTALL), start=1):
+    text = re.sub(r"^\s*#.*$", "", text, flags=re.MULTILINE)
+    between = re.sub(_BLOCK, "", text, flags=re.DOTALL).split()
+    if between:
+        raise DataError(
+            f'{path}: "{" ".join(between)[:60]}" is outside the blocks item {{ ... }} and label {{ ... }}, or in one '
+            "that is not closed."
+        )
+    for number, block in enumerate(re.findall(_BLOCK, text, re.DOTALL), start=1):
         name = re.search(r'\bname\s*:\s*(?:"(.*?)"|\'(.*?)\')', block)
         class_id = re.search(r"\b(?:label_)?id\s*:\s*(\d+)", block)
         kind = re.search(r'\blabel_type\s*:\s*"?(\w+)"?', block)

@@ -23,6 +23,7 @@ from alphaction.structures.labels import LabelMap
 from alphaction.structures.memory_index import SecondIndex
 from alphaction.structures.memory_pool import MemoryPool
 from alphaction.tasks.base import TASKS, Task
+from alphaction.tasks.class_weights import ClassWeighting
 from alphaction.tasks.detection_classes import shared_labels, with_class_counts
 from alphaction.tasks.detection_predictions import detection_predictions
 from alphaction.tasks.feature_memory import FeatureMemory, MemorySettings, interacts_with
@@ -46,6 +47,7 @@ class ActionDetection(Task):
         normalizer: frames to what the network sees.
         asks_for_objects: the model looks at objects.
         memory: how the model looks at other seconds, None if it does not.
+        class_weighting: how single classes are weighed in the loss, None for all alike.
     """
 
     name = "action_detection"
@@ -63,6 +65,7 @@ class ActionDetection(Task):
         normalizer: ClipNormalizer,
         asks_for_objects: bool = False,
         memory: MemorySettings | None = None,
+        class_weighting: ClassWeighting | None = None,
     ) -> None:
         self.labels = labels
         self._loss_weights = loss_weights
@@ -72,6 +75,8 @@ class ActionDetection(Task):
         self._normalizer = normalizer
         self._asks_for_objects = asks_for_objects
         self._memory_settings = memory
+        self._class_weighting = class_weighting or ClassWeighting()
+        self._class_weights: torch.Tensor | None = None
         self._memory: FeatureMemory | None = None
         self._memory_file: dict[str, Any] = {}
         self._node: Node | None = None
@@ -82,9 +87,9 @@ class ActionDetection(Task):
 
     @classmethod
     def from_cfg(cls, cfg: Any) -> "ActionDetection":
-        head = cfg.MODEL.ROI_ACTION_HEAD
+        head, labels = cfg.MODEL.ROI_ACTION_HEAD, shared_labels(cfg)
         return cls(
-            labels=shared_labels(cfg),
+            labels=labels,
             loss_weights={
                 "pose": head.POSE_LOSS_WEIGHT,
                 "object": head.OBJECT_LOSS_WEIGHT,
@@ -98,6 +103,7 @@ class ActionDetection(Task):
             normalizer=ClipNormalizer(mean=cfg.INPUT.PIXEL_MEAN, std=cfg.INPUT.PIXEL_STD, to_bgr=cfg.INPUT.TO_BGR),
             asks_for_objects=interacts_with(cfg, "O"),
             memory=MemorySettings.from_cfg(cfg),
+            class_weighting=ClassWeighting.from_cfg(cfg, labels),
         )
 
     def build_model(self, cfg: Any) -> ActionDetector:
@@ -122,6 +128,8 @@ class ActionDetection(Task):
         return dataset
 
     def start_training(self, model: nn.Module, dataset: Any, saved: dict[str, Any] | None, folder: Path) -> None:
+        weights = self._class_weighting.weights(self.labels, dataset)
+        self._class_weights = None if weights is None else weights.to(next(model.parameters()).device)
         if self._memory_settings is None:
             return
         keys = [dataset.key(index) for index in range(len(dataset))]
@@ -148,6 +156,7 @@ class ActionDetection(Task):
             gamma=self._gamma,
             alpha=self._alpha,
             normalizer=mean_boxes,
+            class_weights=self._class_weights,
         )
         return StepOutput(losses, action_accuracies(logits, labels, groups=self.labels.groups), aux)
 

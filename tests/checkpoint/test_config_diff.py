@@ -89,3 +89,9 @@ def test_adjust_lr_does_not_excuse_another_model():
         check_same_run(SAVED, changed, "out", adjust_lr=True)
     assert "CONV_BODY" in str(error.value)
     assert "BASE_LR" not in str(error.value)
+
+
+def test_another_sampling_is_another_run():
+    saved = "DATALOADER:\n  SAMPLING: uniform\n  NUM_WORKERS: 4\n"
+    now = "DATALOADER:\n  SAMPLING: repeat_factor\n  NUM_WORKERS: 2\n"
+    assert compare_configs(saved, now) == [("DATALOADER.SAMPLING", "uniform", "repeat_factor")]

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from alphaction.dataset.annotations import load_annotations
 from alphaction.dataset.ava_files import AvaFiles, Selection, select_key_frames
@@ -167,6 +168,9 @@ class AVAVideoDataset(ClipDataset):
         width, height = self.transforms.resize.size(self.sizes[self.key(index).video])
         return height, width
 
+    def label_counts(self) -> NDArray[np.int64]:
+        return self.persons.label_counts()
+
     def ground_truth(self) -> AvaRows:
         """Returns the labelled boxes that the evaluation compares with; reads the file.
 
@@ -221,7 +225,7 @@ def _report(name: str, keys: Sequence[ClipKey], chosen: Selection, movies: Movie
         raise DataError(
             f"The data set {name} ({chosen.annotations.path}) has no clip. Left out: {dropped or 'nothing'}; "
             f"the annotation file has {len(chosen.annotations.rows)} labels. "
-            "If a detector's boxes were left out for their scores, lower TEST.BOX_THRESH."
+            "If a detector's boxes were left out for their scores, lower TEST.BOX_THRESH or its box_thresh."
         )
     logger.info("%s: %d clips of %d videos. Left out: %s.", name, len(keys), len(movies.sources), dropped or "nothing")
 

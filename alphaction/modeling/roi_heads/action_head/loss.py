@@ -21,6 +21,7 @@ def action_losses(
     gamma: float,
     alpha: float,
     normalizer: Tensor | float,
+    class_weights: Tensor | None = None,
 ) -> dict[str, Tensor]:
     """Returns the weighted loss of each group that holds classes.
 
@@ -37,6 +38,7 @@ def action_losses(
         gamma: exponent of the focal losses.
         alpha: class weight of the focal losses; below 0 is none.
         normalizer: mean number of boxes of a process, over all processes.
+        class_weights: [K] factors on the classes: of a box's posture, and on each class of the other groups; or None.
     """
     count = torch.as_tensor(normalizer, dtype=torch.float32, device=logits.device).clamp(min=_SMALLEST_COUNT)
     losses = {}
@@ -45,8 +47,13 @@ def action_losses(
         if name == "pose":
             has_label, posture = group_labels.max(dim=1)
             each = softmax_focal_loss(group_logits, posture, gamma=gamma, alpha=alpha) * has_label
+            if class_weights is not None:
+                each = each * _take(class_weights[None], columns)[0, posture]
         else:
-            each = sigmoid_focal_loss(group_logits, group_labels, gamma=gamma, alpha=alpha).mean(dim=1)
+            of_classes = sigmoid_focal_loss(group_logits, group_labels, gamma=gamma, alpha=alpha)
+            if class_weights is not None:
+                of_classes = of_classes * _take(class_weights[None], columns)
+            each = of_classes.mean(dim=1)
         losses[f"loss_{_LOGGED_NAME[name]}"] = weights[name] * each.sum() / count
     return losses
 
