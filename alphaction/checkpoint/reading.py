@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from alphaction.utils.errors import CheckpointError
+from alphaction.utils.published import find_weights
 
 # Where programs of this field put the weights inside what they save; a file may also be the bare dictionary.
 _CONTAINERS = ("model", "state_dict", "model_state")
@@ -74,9 +75,12 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], tuple[tuple[str, 
 def read_file(path: Path) -> dict[str, Any]:
     """Returns the dictionary in a file, tensors on the CPU, objects of AlphAction as empty shells.
 
+    ``torchvision:MODEL`` names a file too; see :func:`~alphaction.utils.published.find_weights`.
+
     Raises:
         CheckpointError: as :func:`read_tensors`.
     """
+    path = find_weights(path)
     if not path.is_file():
         what = "is a folder, not a weight file" if path.is_dir() else "does not exist"
         raise CheckpointError(f"The weight file {path} {what}; check MODEL.WEIGHT or download the file first.")
