@@ -1,0 +1,39 @@
+"""``box_thresh`` of a dataset file replaces TEST.BOX_THRESH for that data set."""
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from alphaction.dataset.ava_files import AvaFiles, select_key_frames
+from alphaction.structures.labels import LabelMap
+from alphaction.utils.errors import DataError
+
+BOX = "0.1,0.1,0.5,0.5"
+
+
+@pytest.fixture
+def arguments(tmp_path: Path) -> dict[str, str]:
+    (tmp_path / "truth.csv").write_text(f"a,1,{BOX},1,1\na,3,{BOX},1,1\n")
+    (tmp_path / "boxes.csv").write_text(f"a,1,{BOX},,0.3\na,2,{BOX},,0.9\na,3,{BOX},,0\n")
+    names = {"csv_gt_file": "truth.csv", "box_file": "boxes.csv"}
+    return {"video_root": str(tmp_path), **{key: str(tmp_path / name) for key, name in names.items()}}
+
+
+@pytest.mark.parametrize(("own", "seconds"), [(None, [2]), (0.25, [1, 2]), (0, [1, 2, 3]), (1, [])])
+def test_the_data_sets_own_threshold_holds(
+    own: float | None, seconds: list[int], arguments: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    files = AvaFiles.from_arguments("set", {**arguments, "box_thresh": own})
+    with caplog.at_level(logging.INFO):
+        chosen = select_key_frames(files, LabelMap.ava(), False, 0.8, False)
+    assert [key.timestamp_ms // 1000 for key in chosen.keys] == seconds
+    source = "TEST.BOX_THRESH 0.8" if own is None else f"the data set's box_thresh {own}"
+    assert chosen.dropped[f"person boxes of a score below {source}"] == 3 - len(seconds)
+    assert ("as the data set says" in caplog.text) == (own is not None)
+
+
+@pytest.mark.parametrize("wrong", ["high", True, 2, -0.1, []])
+def test_a_threshold_is_a_score(wrong: object, arguments: dict[str, str]) -> None:
+    with pytest.raises(DataError, match=r"box_thresh is .*; it takes a score from 0 to 1"):
+        AvaFiles.from_arguments("set", {**arguments, "box_thresh": wrong})
