@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import torch
 
+from alphaction.benchmark import reading
 from alphaction.dataset.collate import collate_clips
 from alphaction.dataset.frames import Pathways, Window
 from alphaction.dataset.sources import ClipFolder, find_movies
@@ -54,10 +55,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of this measurement."""
     parser.add_argument("--video-root", default="", help="folder with <movie>/<second>.mp4; without it a movie is made")
     parser.add_argument("--repeats", type=int, default=15, help="clips to load each way")
+    parser.add_argument(
+        "--reencode", nargs="+", type=Path, metavar="VIDEO", help="compare videos with their re-encoded form instead"
+    )
 
 
 def run(args: argparse.Namespace) -> str:
-    """Returns a table of what a clip costs in ours and in the plain way, and whether the ratios are within limits."""
+    """Returns a table of what a clip costs in ours and in the plain way, and whether the ratios are within limits.
+
+    With ``--reencode`` the table is about videos as they are and written anew.
+    """
+    if args.reencode:
+        return reading.report(args.reencode, args.repeats)
     with tempfile.TemporaryDirectory() as made:
         root = Path(args.video_root or made)
         if not args.video_root:

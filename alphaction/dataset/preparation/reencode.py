@@ -1,0 +1,78 @@
+"""Whole videos written anew so that any of their frames is soon decoded."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from alphaction.dataset.preparation.encode import Scaler, fitted_size, write_video
+from alphaction.dataset.preparation.stream import frames_from
+from alphaction.dataset.video_file import probe
+
+# Time stamps of a written file: fine enough for every frame rate, as MPEG's own clock.
+_TIME_BASE = Fraction(1, 90_000)
+
+
+@dataclass(frozen=True, slots=True)
+class ReencodeSettings:
+    """How videos are written anew.
+
+    Attributes:
+        root: folder of the new files, ``<root>/<video>.mp4``.
+        short_side: most pixels of the short side; smaller videos keep their size.
+        keyframe_every: frames from one key frame to the next: a reader decodes at most so many before its own.
+        quality: x264's constant rate factor; lower is better and larger.
+    """
+
+    root: Path
+    short_side: int = 256
+    keyframe_every: int = 12
+    quality: int = 20
+
+    def output(self, video: Path) -> Path:
+        return self.root / f"{video.stem}.mp4"
+
+    def options(self) -> dict[str, str]:
+        """Returns x264's options: key frames in a fixed rhythm, no B-frames, tools that decode fast."""
+        every = str(self.keyframe_every)
+        return {"crf": str(self.quality), "g": every, "keyint_min": every, "bf": "0", "tune": "fastdecode"}
+
+
+@dataclass(frozen=True, slots=True)
+class ReencodeJob:
+    """A video to be written anew."""
+
+    path: Path
+    settings: ReencodeSettings
+
+
+def reencode_video(job: ReencodeJob) -> int:
+    """Writes a video anew and returns the number of its frames: all of them, at their times, without sound.
+
+    The first frame is at time 0, so that seconds from the first frame mean the same in both files.
+
+    Raises:
+        VideoError: the video cannot be read.
+        DataError: the file cannot be written.
+    """
+    info = probe(job.path)
+    size = fitted_size(info.width, info.height, job.settings.short_side)
+    return write_video(
+        job.settings.output(job.path),
+        _stamped(job.path, info.start, Scaler(size)),
+        time_base=_TIME_BASE,
+        rate=Fraction(info.fps).limit_denominator(1001),
+        size=size,
+        options=job.settings.options(),
+    )
+
+
+def _stamped(path: Path, start: Fraction, scale: Scaler) -> Iterator[tuple[int, Any]]:
+    """Yields (time stamp, frame), rising; a frame at the time of the one before is left out."""
+    previous = -1
+    for time, frame in frames_from(path, start):
+        stamp = round(time / _TIME_BASE)
+        if stamp > previous:
+            yield stamp, scale(frame)
+            previous = stamp

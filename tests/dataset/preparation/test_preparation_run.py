@@ -1,0 +1,100 @@
+"""A folder of movies prepared: processes, skipped movies, interrupted runs."""
+
+import os
+
+import pytest
+from unusual_videos import write_grey
+
+from alphaction.dataset.preparation import clips
+from alphaction.dataset.preparation.clips import ClipSettings
+from alphaction.dataset.preparation.pool import run_jobs
+from alphaction.dataset.preparation.run import prepare_clips
+from alphaction.utils.errors import DataError, UserError
+
+
+def prepare(folder, out, num_processes=0, progress=lambda done, total: None):
+    settings = ClipSettings(out / "clips", out / "kframes", first=0, last=None)
+    return prepare_clips(folder, settings, num_processes=num_processes, progress=progress)
+
+
+def contents(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def movies(tmp_path):
+    write_grey(tmp_path / "movies/one.mp4", 50)
+    write_grey(tmp_path / "movies/two.avi", 60, codec="mpeg4")
+    return tmp_path / "movies"
+
+
+def test_several_processes_write_what_one_writes(movies, tmp_path):
+    seen = []
+    alone = prepare(movies, tmp_path / "a", progress=lambda *numbers: seen.append(numbers))
+    together = prepare(movies, tmp_path / "b", num_processes=2)
+    assert contents(tmp_path / "a") == contents(tmp_path / "b") and len(contents(tmp_path / "a")) == 10
+    assert alone.num_written == together.num_written == 5 and seen == [(2, 5), (5, 5)]
+
+
+def test_unreadable_movies_are_skipped_counted_and_named(movies, tmp_path):
+    (movies / "bad.mp4").write_bytes(b"no video" * 100)
+    (movies / "empty.mkv").touch()
+    (movies / "list.txt").touch()
+    done = prepare(movies, tmp_path / "out", num_processes=2)
+    assert done.num_movies == 4 and done.num_written == 5 and list(sorted(done.unread)) == ["bad.mp4", "empty.mkv"]
+    text = done.describe()
+    assert "4 videos: 5 one-second clips written, 0 were there before." in text
+    assert "2 videos were skipped" in text and "empty.mkv: the file is empty (0 bytes)" in text
+    assert "1 files are no videos by their names: list.txt." in text
+
+
+def test_an_interrupted_run_leaves_whole_files_and_goes_on(movies, tmp_path, monkeypatch):
+    write_video, calls = clips.write_video, []
+
+    def stopped(path, frames, **arguments):
+        calls.append(path)
+        if len(calls) == 4:
+            path.with_name(f".{path.name}.partial").write_bytes(b"half")  # what a kill would leave
+            raise KeyboardInterrupt
+        return write_video(path, frames, **arguments)
+
+    monkeypatch.setattr(clips, "write_video", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        prepare(movies, tmp_path / "out")
+    monkeypatch.undo()
+    done = prepare(movies, tmp_path / "out")
+    assert (done.num_there, done.num_written) == (3, 2)
+    prepare(movies, tmp_path / "whole")
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+def test_a_folder_of_unreadable_movies_is_an_error(tmp_path):
+    (tmp_path / "bad.mp4").write_bytes(b"no video")
+    with pytest.raises(
+        DataError, match=r"None of the 1 videos of .* can be used:\n  bad\.mp4: corrupt, or not a video"
+    ):
+        prepare(tmp_path, tmp_path / "out")
+
+
+def test_a_folder_without_movies_is_an_error(tmp_path):
+    with pytest.raises(DataError, match="holds no video"):
+        prepare(tmp_path, tmp_path / "out")
+    with pytest.raises(DataError, match="is not a folder"):
+        prepare(tmp_path / "none", tmp_path / "out")
+
+
+def test_two_movies_of_one_name_are_an_error(movies, tmp_path):
+    write_grey(movies / "one.mkv", 25)
+    with pytest.raises(DataError, match=r"one\.mkv, one\.mp4"):
+        prepare(movies, tmp_path / "out")
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_and_no_skipped_movie(movies, tmp_path):
+    (tmp_path / "out").write_text("a file where a folder should be")
+    with pytest.raises(DataError, match=r"Cannot write .*Finished files are kept"):
+        prepare(movies, tmp_path / "out")
+
+
+def test_a_process_that_dies_is_an_error(tmp_path):
+    with pytest.raises(UserError, match="ended from outside, or by a fault of a decoder"):
+        list(run_jobs(os._exit, [1], num_processes=1))

@@ -1,0 +1,44 @@
+"""Real videos written anew and cut: what was shown before is shown after."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from alphaction.dataset.decode import decode_at_times, decode_positions
+from alphaction.dataset.preparation.clips import ClipSettings, cut_clips, plan_movie
+from alphaction.dataset.preparation.reencode import ReencodeJob, ReencodeSettings, reencode_video
+from alphaction.dataset.video_file import probe
+
+# Packed B-frames in AVI, a picture of few frames a second with long gaps, sound behind the picture in Matroska.
+NAMES = ("v_ApplyEyeMakeup_g01_c01.avi", "classroom.gif", "flipping_a_pancake.mkv")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_real_video_shows_the_same_after_it_was_written_anew(real_data: Path, tmp_path: Path, name: str) -> None:
+    old, settings = real_data / "video" / name, ReencodeSettings(tmp_path)
+    reencode_video(ReencodeJob(old, settings))
+    before, after = probe(old), probe(settings.output(old))
+    assert after.duration == pytest.approx(before.duration, abs=0.02)
+    times = [Fraction(t).limit_denominator(1000) for t in np.random.default_rng(0).uniform(0, before.duration, 12)]
+    for time in times:
+        one = decode_at_times(old, [time], before.start).frames[0]
+        two = decode_at_times(settings.output(old), [time], after.start).frames[0]
+        assert difference(one, two) < 6
+
+
+def test_a_real_movie_is_cut_to_what_it_shows(real_data: Path, tmp_path: Path) -> None:
+    movie = real_data / "video" / NAMES[0]
+    settings = ClipSettings(tmp_path, first=2, last=3)
+    for job in plan_movie(movie, settings).jobs:
+        cut_clips(job)
+    images, count = decode_positions(settings.clip(movie.stem, 3), [0, 12])
+    shown = decode_at_times(movie, [Fraction(3), Fraction(3) + Fraction(12, 25)], probe(movie).start).frames
+    assert count == 25 and difference(shown[0], images[0]) < 6 and difference(shown[1], images[12]) < 6
+
+
+def difference(one: np.ndarray, two: np.ndarray) -> float:
+    resized = cv2.resize(one, two.shape[1::-1], interpolation=cv2.INTER_AREA)
+    return float(np.abs(resized.astype(int) - two).mean())
