@@ -1,0 +1,1 @@
+"""Person boxes: from detectors, from files, and joined over time to tracks."""

@@ -1,0 +1,95 @@
+"""Persons of many videos: each video is read once, its boxes are kept, and videos that cannot be read are named."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tqdm import tqdm
+
+from alphaction.detection.base import PERSON, Detections, PersonDetector
+from alphaction.detection.file_boxes import FileBoxes
+from alphaction.engine.person_boxes import KeptBoxes, VideoBoxes
+from alphaction.engine.person_videos import OpenVideo, open_one
+from alphaction.structures.clip import ClipKey
+from alphaction.utils.errors import DataError
+
+logger = logging.getLogger(__name__)
+
+# Boxes of lower scores are not looked for: the evaluation and the tracker use those above it.
+LOWEST_SCORE = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The outcome.
+
+    Attributes:
+        videos: boxes of the videos that could be read, in the order given.
+        skipped: why the others could not, by name.
+        num_kept: videos whose boxes were there from an earlier run.
+    """
+
+    videos: tuple[VideoBoxes, ...]
+    skipped: dict[str, str] = field(default_factory=dict)
+    num_kept: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How videos are looked at.
+
+    Attributes:
+        every: seconds from one time to the next.
+        batch: images given to the detector at once.
+        with_objects: keep all categories, else persons only.
+    """
+
+    every: float = 1.0
+    batch: int = 8
+    with_objects: bool = False
+
+
+def detect_persons(videos: Mapping[str, Path], detector: PersonDetector, look: Look, keep_in: Path) -> Found:
+    """Returns the boxes of all videos.
+
+    Args:
+        videos: paths by name.
+        detector: finds the boxes; of boxes from a file, the times are those of the file.
+        look: at what times.
+        keep_in: folder with a file of boxes a video; files of an earlier run with the same settings are used.
+
+    Raises:
+        DataError: no video can be read.
+        UserError: the folder cannot be written.
+    """
+    settings = f"{detector.describe()}, every {look.every:g} s, {'all categories' if look.with_objects else 'persons'}"
+    kept = KeptBoxes(keep_in, settings)
+    found, skipped, num_kept = list[VideoBoxes](), dict[str, str](), 0
+    for place, (name, path) in enumerate(videos.items(), start=1):
+        try:
+            video = open_one(name, path)
+            boxes = kept.load(video)
+            if boxes is None:
+                boxes = _look_through(video, detector, look, f"{name} ({place} of {len(videos)})")
+                kept.save(video, boxes)
+            else:
+                num_kept += 1
+            found.append(boxes)
+        except DataError as error:
+            skipped[name] = str(error)
+            logger.warning("Skipped the video %s: %s", name, error)
+    if not found:
+        raise DataError(f"None of the {len(videos)} videos can be used. {next(iter(skipped.values()), '')}")
+    return Found(tuple(found), skipped, num_kept)
+
+
+def _look_through(video: OpenVideo, detector: PersonDetector, look: Look, title: str) -> VideoBoxes:
+    times = detector.times_ms(video.name) if isinstance(detector, FileBoxes) else video.key_times_ms(look.every)
+    found: list[Detections] = []
+    with tqdm(total=len(times), desc=title, unit="frame", disable=None) as bar:
+        for part, images in video.read(times, look.batch):
+            boxes = detector.detect(images, [ClipKey(video.name, time) for time in part])
+            found += boxes if look.with_objects else [each.select(each.categories == PERSON) for each in boxes]
+            bar.update(len(part))
+    return VideoBoxes(video.name, video.path, video.size, video.fps, video.num_frames, tuple(times), tuple(found))

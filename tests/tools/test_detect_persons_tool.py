@@ -1,0 +1,120 @@
+"""``tools/detect_persons.py`` from its flags to its files, with an untrained detector."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from grey_videos import write_text, write_video
+from wire import graph, narrow_ssdlite
+
+from alphaction.engine.cli import run_tool
+from alphaction.engine.person_flags import parse_person_flags, read_actions
+from alphaction.engine.person_run import run_detection
+from alphaction.structures.ava_csv import load_person_boxes_csv
+from alphaction.utils.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a video of two seconds and the weights of a narrow detector."""
+    folder = tmp_path_factory.mktemp("persons")
+    write_video(folder / "videos" / "one.mp4", 20)
+    (folder / "graph.pb").write_bytes(graph(narrow_ssdlite()))
+    return folder
+
+
+def words(made: Path, out: Path, *more: str) -> list[str]:
+    weights = ["--weights", str(made / "graph.pb"), "--device", "cpu"]
+    return ["--videos", str(made / "videos"), "--out", str(out), *weights, *more]
+
+
+def run(*typed: str) -> list[str]:
+    return list(run_detection(parse_person_flags(typed)))
+
+
+def test_boxes_are_written_once_and_reused_for_another_score(made, tmp_path) -> None:
+    first = run(*words(made, tmp_path / "out", "--score", "0.9"))
+    rows = load_person_boxes_csv(tmp_path / "out/boxes.csv")
+    assert first[0].startswith("1 videos, 2 frames") and "--box-thresh 0.9" in first[-1]
+    assert set(rows.timestamp_ms.tolist()) == {0, 1000} and rows.score.min() >= 0.9
+    again = run(*words(made, tmp_path / "out", "--score", "0.2"))
+    more = load_person_boxes_csv(tmp_path / "out/boxes.csv")
+    assert again[0].startswith("1 videos (1 from an earlier run)") and len(more) > len(rows)
+
+
+def test_tiles_and_json_and_an_evaluation_go_together(made, tmp_path) -> None:
+    truth = write_text(tmp_path / "gt.csv", "one,0,0.1,0.1,0.9,0.9,1,0")
+    out = tmp_path / "boxes.json"
+    lines = run(*words(made, out, "--format", "alphaction-json", "--tiles", "2", "--evaluate", str(truth)))
+    assert {"image_id", "category_id", "bbox", "score"} == set(json.loads(out.read_text())[0])
+    assert lines[-1].startswith("COCO box AP") and "(1 frames, 1 persons" in lines[-1]
+    assert (tmp_path / "boxes_images.json").is_file() and (tmp_path / "boxes.json.parts/one.json").is_file()
+
+
+def test_json_boxes_are_read_back_in_place_of_a_detector(made, tmp_path) -> None:
+    run(*words(made, tmp_path / "boxes.json", "--format", "alphaction-json", "--score", "0.4"))
+    typed = ("--videos", str(made / "videos"), "--device", "cpu", "--score", "0.4")
+    run(
+        *typed,
+        "--out",
+        str(tmp_path / "again.json"),
+        "--format",
+        "alphaction-json",
+        "--detector",
+        f"file:{tmp_path}/boxes.json",
+    )
+    first, again = (json.loads((tmp_path / name).read_text()) for name in ("boxes.json", "again.json"))
+    assert len(first) == len(again) > 0
+    for one, other in zip(first, again, strict=True):
+        assert one["image_id"] == other["image_id"] and one["bbox"] == pytest.approx(other["bbox"], abs=0.01)
+    (tmp_path / "boxes_images.json").unlink()
+    with pytest.raises(UserError, match="give the annotation file that has them by --images"):
+        run(*typed, "--out", str(tmp_path / "out"), "--detector", f"file:{tmp_path}/boxes.json")
+
+
+def test_skipped_videos_are_counted_and_named(made, tmp_path) -> None:
+    write_video(tmp_path / "videos" / "good.mp4", 10)
+    for name in ("bad.mp4", "worse.avi"):
+        write_text(tmp_path / "videos" / name, "none")
+    weights = ["--weights", str(made / "graph.pb"), "--device", "cpu"]
+    lines = run("--videos", str(tmp_path / "videos"), "--out", str(tmp_path / "out"), *weights)
+    assert lines[1] == "2 videos were skipped:"
+    assert [line.split(":")[0] for line in lines[2:4]] == ["  bad", "  worse"]
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        (["--objects"], "knows persons only"),
+        (["--images", "ann.json"], "--images numbers the boxes"),
+        (["--evaluate", "none.csv"], "There is no file none.csv"),
+        (["--export", "cvat"], "--export needs --actions"),
+        (["--actions", "walk"], "belong to --export"),
+        (["--export", "via3", "--actions", "none.pbtxt"], "There is no label file none.pbtxt"),
+        (["--detector", "yolo"], 'Unknown detector "yolo"'),
+        (["--device", "abacus"], 'DEVICE is "abacus"'),
+        (["--videos", "nowhere"], "There is no video or folder nowhere"),
+    ],
+)
+def test_a_mistake_is_one_message(made, tmp_path, capsys, more, expected) -> None:
+    code = run_tool(lambda: run(*words(made, tmp_path / "out", *more)))
+    said = capsys.readouterr().err
+    assert code == 2 and expected in said and said.count("error: ") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_flags_that_are_no_numbers_are_refused(capsys) -> None:
+    for flag, value in (("--score", "2"), ("--tiles", "0"), ("--every", "-1"), ("--batch", "x")):
+        with pytest.raises(SystemExit):
+            parse_person_flags([flag, value])
+        assert flag in capsys.readouterr().err
+
+
+def test_actions_are_names_or_a_label_file(tmp_path) -> None:
+    assert read_actions("walk, stand ,walk", False).names == ("walk", "stand")
+    file = write_text(tmp_path / "labels.txt", "walk", "stand")
+    assert read_actions(str(file), True).exclusive and read_actions(str(file), False).names == ("walk", "stand")
+    with pytest.raises(UserError, match="--export needs --actions"):
+        read_actions(" , ", False)
+    assert np.unique(read_actions("a,b", True).names).size == 2
