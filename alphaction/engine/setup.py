@@ -17,9 +17,11 @@ from alphaction.config.check import check_cfg
 from alphaction.config.load import option_keys
 from alphaction.config.scaling import describe_scaling, scale_schedule
 from alphaction.dataset.build import concat_datasets, make_data_loader
+from alphaction.dataset.doctor.check import log_quick_check
 from alphaction.engine.flags import Flags
 from alphaction.engine.launch import Process, world_size_from_env
 from alphaction.tasks.base import TASKS, Task
+from alphaction.utils.comm import is_main_process
 from alphaction.utils.errors import ConfigError
 from alphaction.utils.logger import format_table
 from alphaction.utils.registry import import_submodules
@@ -78,10 +80,15 @@ def load_given(flags: Flags) -> CfgNode:
 def open_training_data(cfg: CfgNode, task: Task) -> TrainingData:
     """Returns the joined training sets, and how many iterations MAX_EPOCHS or MAX_ITER ask for.
 
+    What a quick check finds odd in the files of training and test sets is logged.
+
     Raises:
         ConfigError: a step of the schedule lies behind its end.
     """
     dataset = concat_datasets([task.build_dataset(cfg, name, is_train=True) for name in cfg.DATASETS.TRAIN])
+    if is_main_process():
+        max_persons = cfg.MODEL.ROI_ACTION_HEAD.PROPOSAL_PER_CLIP
+        log_quick_check(cfg.DATASETS.TRAIN, cfg.DATASETS.TEST, box_thresh=cfg.TEST.BOX_THRESH, max_persons=max_persons)
     epoch_length = math.ceil(len(dataset) / cfg.SOLVER.VIDEOS_PER_BATCH)
     max_iter = cfg.SOLVER.MAX_EPOCHS * epoch_length or cfg.SOLVER.MAX_ITER
     late = [step for step in cfg.SOLVER.STEPS if step >= max_iter]

@@ -1,0 +1,137 @@
+"""The rows of one CSV file, repaired where it is sure what was meant."""
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alphaction.dataset.doctor.box_checks import find_box_faults, find_repeated
+from alphaction.dataset.doctor.csv_text import CsvText, join_cells
+from alphaction.dataset.doctor.rows import FileRows
+
+# A box in pixels may reach this far beyond the frame, as JSON boxes may.
+_SLACK_PIXELS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One row that differs from the original; row 0 is the file as a whole."""
+
+    file: str
+    row: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.file}, row {self.row}: {self.text}" if self.row else f"{self.file}: {self.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class Droppable:
+    """Which rows may be left out although they say something.
+
+    Attributes:
+        known_ids: rows of other actions, None to keep them.
+        bad_rows: rows that cannot be read.
+        durations: rows after these seconds of their video.
+        spans: rows outside these (first, last) seconds of their folder of clips.
+        good_videos: rows of other videos, None to keep them.
+    """
+
+    known_ids: tuple[int, ...] | None = None
+    bad_rows: bool = False
+    durations: Mapping[str, float] = field(default_factory=dict)
+    spans: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    good_videos: frozenset[str] | None = None
+
+
+def repair_rows(
+    table: FileRows, text: CsvText, sizes: Mapping[str, tuple[int, int]], droppable: Droppable
+) -> tuple[list[str], list[Change]]:
+    """Returns the lines of the repaired file and what was changed.
+
+    Args:
+        table: the readable rows of the file.
+        text: its lines.
+        sizes: (width, height) in pixels of the frames of videos.
+        droppable: rows that may be left out.
+    """
+    changes = [Change(table.path, 0, change) for change in text.changes]
+    xyxy, reasons = _repair_boxes(table, sizes)
+    dropped = _dropped_rows(table, xyxy, droppable)
+    new_box = {int(table.line[row]): (xyxy[row], reason) for row, reason in reasons.items()}
+    dropped |= {line: "left out, it cannot be read" for line in table.bad_lines if droppable.bad_rows}
+    lines = []
+    for number, line in enumerate(text.lines, start=1):
+        if number in dropped:
+            changes.append(Change(table.path, number, dropped[number]))
+        elif number in new_box:
+            box, reason = new_box[number]
+            cells = next(csv.reader([line]))
+            lines.append(join_cells([*cells[:2], *(f"{value:.6g}" for value in box), *cells[6:]]))
+            changes.append(Change(table.path, number, reason))
+        elif line.strip():
+            lines.append(line if line.endswith("\n") else line + "\n")
+    return lines, changes
+
+
+def _repair_boxes(table: FileRows, sizes: Mapping[str, tuple[int, int]]) -> tuple[NDArray[np.float64], dict[int, str]]:
+    """Returns [n, 4] boxes as they should be, and why, of the rows that are changed."""
+    xyxy = table.rows.xyxy.copy()
+    reasons: dict[int, str] = {}
+    for row in _sure_pixels(table, sizes):
+        size = sizes[table.rows.videos[table.rows.video[row]]]
+        xyxy[row] = xyxy[row] / np.tile(size, 2)
+        reasons[row] = f"pixels to fractions of {size[0]} x {size[1]}"
+    for row in np.flatnonzero(find_box_faults(xyxy).outside).tolist():
+        xyxy[row] = xyxy[row].clip(0, 1)
+        reasons[row] = "; ".join(filter(None, (reasons.get(row), "box clipped to the frame")))
+    return xyxy, reasons
+
+
+def _sure_pixels(table: FileRows, sizes: Mapping[str, tuple[int, int]]) -> list[int]:
+    """Returns the rows in pixels of the videos whose frames hold all of their boxes in pixels."""
+    rows, is_pixels = table.rows, find_box_faults(table.rows.xyxy).pixels
+    sure: list[int] = []
+    for code, video in enumerate(rows.videos):
+        here = np.flatnonzero(is_pixels & (rows.video == code))
+        if video in sizes and len(here):
+            limit = np.tile(sizes[video], 2) + _SLACK_PIXELS
+            is_inside = (rows.xyxy[here] >= -_SLACK_PIXELS) & (rows.xyxy[here] <= limit)
+            is_upright = (rows.xyxy[here, 2:] >= rows.xyxy[here, :2]).all()
+            sure += here.tolist() if is_inside.all() and is_upright else []
+    return sorted(sure)
+
+
+def _dropped_rows(table: FileRows, xyxy: NDArray[np.float64], droppable: Droppable) -> dict[int, str]:
+    """Returns row of the file -> why it is left out."""
+    rows = replace(table.rows, xyxy=xyxy)
+    masks = [
+        (find_box_faults(xyxy).degenerate, "left out, its box has no area"),
+        (find_repeated(rows), "left out, an earlier row says the same"),
+    ]
+    if droppable.known_ids is not None:
+        masks.append((~np.isin(rows.action, droppable.known_ids), "left out, its action is not in the label file"))
+    if droppable.good_videos is not None:
+        is_good = np.array([video in droppable.good_videos for video in rows.videos], bool)
+        masks.append((~is_good[rows.video], "left out, its video is missing or cannot be read"))
+    masks.append((_is_outside(table, droppable), "left out, its time is outside the video"))
+    dropped: dict[int, str] = {}
+    for mask, reason in masks:
+        for line in table.line[mask].tolist():
+            dropped.setdefault(line, reason)
+    return dropped
+
+
+def _is_outside(table: FileRows, droppable: Droppable) -> NDArray[np.bool_]:
+    rows = table.rows
+    lowest = np.array([droppable.spans.get(video, (0, 0))[0] * 1000 for video in rows.videos] or [0])
+    ends = [
+        droppable.spans[video][1] * 1000 if video in droppable.spans else droppable.durations.get(video, np.inf) * 1000
+        for video in rows.videos
+    ]
+    highest = np.array(ends or [np.inf])
+    if not len(rows):
+        return np.zeros(0, bool)
+    return (rows.timestamp_ms < lowest[rows.video]) | (rows.timestamp_ms > highest[rows.video] + 0.5)

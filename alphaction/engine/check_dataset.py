@@ -1,0 +1,91 @@
+"""A data set examined, shown and repaired: what tools/check_dataset.py does."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from alphaction.dataset.clip_table import table_of_boxes, table_of_persons
+from alphaction.dataset.doctor.box_checks import find_box_faults
+from alphaction.dataset.doctor.check import Examination
+from alphaction.dataset.doctor.movie_checks import Place
+from alphaction.dataset.doctor.rows import FileRows
+from alphaction.dataset.doctor.split import Split
+from alphaction.dataset.frames import Window
+from alphaction.dataset.sources import ClipFolder, Source, WholeVideo
+from alphaction.dataset.video_file import VideoError, probe
+from alphaction.structures.ava_csv import AvaRows
+from alphaction.structures.clip import ClipKey
+from alphaction.structures.labels import LabelMap
+from alphaction.utils.errors import UserError
+from alphaction.visualization.dataset_sheet import LabelledFrame, write_dataset_sheet
+
+# A window of which only the key frame itself is read.
+_KEY_FRAME = Window(frame_num=2, sample_rate=1, fps=0)
+
+
+def write_sheet(result: Examination, path: str | Path, *, num_frames: int = 12) -> Path:
+    """Writes a picture of key frames of all halves, evenly over their videos, and returns its path.
+
+    Args:
+        result: an examined data set.
+        path: the PNG to write.
+        num_frames: panels of the picture, shared by the halves.
+
+    Raises:
+        UserError: no key frame can be shown, or the file cannot be written.
+    """
+    shown = [split for split in result.splits if split.truth is not None and split.classes is not None]
+    labels = next((split.classes.labels for split in shown if split.classes), None)
+    frames = [
+        frame
+        for split in shown
+        if split.classes and split.classes.labels == labels
+        for frame in _frames_of(split, result, max(1, num_frames // len(shown)))
+    ]
+    if labels is None or not frames:
+        raise UserError(f"{path} was not written: no labelled key frame of the data set can be read.")
+    try:
+        return write_dataset_sheet(frames, labels, path)
+    except OSError as error:
+        raise UserError(f"Cannot write {path}: {error.strerror or error}.") from error
+
+
+def _frames_of(split: Split, result: Examination, most: int) -> Iterator[LabelledFrame]:
+    assert split.truth is not None and split.classes is not None
+    truth = _drawable(split.truth, split.classes.labels)
+    keys = [key for key in truth.frame_index()[0] if key.video in result.places]
+    chosen = [keys[i] for i in np.unique(np.linspace(0, len(keys) - 1, min(most, len(keys))).round().astype(int))]
+    persons = table_of_persons(truth, chosen, split.classes.labels.column_of())[0]
+    detected = None
+    if split.boxes is not None:
+        good = split.boxes.rows.select(split.boxes.rows.score >= split.box_thresh)
+        detected = table_of_boxes(good, chosen)
+    for position, key in enumerate(chosen):
+        frame = _read(key, result.places[key.video], result)
+        if frame is not None:
+            size = (frame.shape[1], frame.shape[0])
+            others = None if detected is None else detected.boxes(position, size)
+            yield LabelledFrame(split.title, key, frame, persons.boxes(position, size), others)
+
+
+def _drawable(table: FileRows, labels: LabelMap) -> AvaRows:
+    """Returns the rows of known actions whose boxes are parts of the frame."""
+    faults = find_box_faults(table.rows.xyxy)
+    is_known = np.isin(table.rows.action, labels.ids)
+    return table.rows.select(is_known & ~(faults.pixels | faults.far | faults.inverted))
+
+
+def _read(key: ClipKey, place: Place, result: Examination) -> np.ndarray | None:
+    """Returns the key frame, None when it cannot be read: that is a finding already."""
+    if result.facts and key.video not in result.facts:
+        return None
+    try:
+        if isinstance(place, ClipFolder):
+            source: Source = place
+        else:
+            facts = result.facts.get(key.video)
+            source = WholeVideo(str(place), facts.info if facts else probe(place))
+        return source.read(key.timestamp_ms, np.array([1]), _KEY_FRAME).frames[0]
+    except VideoError:
+        return None

@@ -1,0 +1,84 @@
+"""tools/check_dataset.py: its exit codes, its report, the sheet and the repaired copy."""
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import cv2
+import pytest
+
+from alphaction.dataset.datasets.synthetic import SyntheticFiles
+
+ROOT = Path(__file__).parents[2]
+TOOL = ROOT / "tools/check_dataset.py"
+
+
+@pytest.fixture(scope="module")
+def tool() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("check_dataset", TOOL)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def data(tiny_data: SyntheticFiles, tmp_path: Path) -> Path:
+    """A copy of the data set that a test may break."""
+    return Path(shutil.copytree(tiny_data.root, tmp_path / "data"))
+
+
+def test_a_process_reports_a_usable_data_set(tiny_data: SyntheticFiles, tmp_path: Path) -> None:
+    sheet = tmp_path / "sheet.png"
+    words = [sys.executable, str(TOOL), str(tiny_data.root), "--sheet", str(sheet), "--frames", "4"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "labels of train  labels of val" in done.stdout and "0 errors, 1 warning, 2 notes" in done.stdout
+    assert done.stderr == ""  # no progress bar outside a terminal
+    picture = cv2.imread(str(sheet))
+    assert picture is not None and picture.shape[1] > 3 * 320 and len({*picture.reshape(-1, 3).sum(1).tolist()}) > 50
+
+
+def test_errors_give_exit_code_1(data: Path, tool: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    with (data / "train.csv").open("a") as file:
+        file.write("train_00,0001,0.1,0.1,0.2,0.2,77,0\n")
+    assert tool.main([str(data), "--quick"]) == 1
+    said = capsys.readouterr().out
+    assert f"error: {data}/train.csv, row 14: the action 77" in said and "1 error," in said
+    assert "frames a second" not in said  # no video was opened
+
+
+@pytest.mark.parametrize("words", [["no_such_set"], ["{folder}"], ["missing.yaml"]])
+def test_what_is_no_data_set_gives_exit_code_2(
+    tmp_path: Path, tool: ModuleType, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    assert tool.main([word.format(folder=tmp_path) for word in words]) == 2
+    assert capsys.readouterr().err.startswith("error: ")
+
+
+def test_an_unknown_flag_gives_exit_code_2(tool: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        tool.main(["somewhere", "--fixx", "out"])
+    assert stop.value.code == 2
+
+
+def test_the_repaired_copy_passes_and_each_change_is_listed(
+    data: Path, tmp_path: Path, tool: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = (data / "train.csv").read_text().splitlines()
+    rows[2] = rows[2].replace("0.911", "1.02")
+    (data / "train.csv").write_text("\n".join(rows).replace(",", "\t") + "\n", encoding="utf-8-sig")
+    assert tool.main([str(data), "--fix", str(tmp_path / "out")]) == 1
+    said = capsys.readouterr().out
+    assert "train.csv: byte order mark removed" in said and "train.csv: tabs to commas" in said
+    assert "train.csv, row 3: box clipped to the frame" in said and "(3 changes)" in said
+    assert tool.main([str(tmp_path / "out"), "--quick"]) == 0
+
+
+def test_files_can_be_named_one_by_one(tiny_data: SyntheticFiles, tool: ModuleType, capsys) -> None:
+    assert tool.main([str(tiny_data.val_yaml), "--quick", "--box-thresh", "0.9999"]) == 1
+    said = capsys.readouterr().out
+    assert "no box reaches the score 0.9999" in said and "train" not in said.splitlines()[2]
