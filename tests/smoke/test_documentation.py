@@ -12,13 +12,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from runs import ROOT, environment
+from torchvision.models.video import r2plus1d_18
 
 from alphaction.config import load_cfg
 from alphaction.dataset.datasets.synthetic import SyntheticFiles
+from alphaction.dataset.decode import probe
+from alphaction.dataset.importers.cvat_writer import write_cvat
 from alphaction.modeling import build_detector
+from alphaction.structures.tracks import PersonTrack
 
 pytestmark = pytest.mark.smoke
 
@@ -47,6 +52,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, tiny_data: SyntheticFiles) ->
     for name in ("tools", "config_files", "alphaction"):
         (home / name).symlink_to(ROOT / name)
     write_own_data(home / "mine", tiny_data)
+    write_own_videos(home / "own", tiny_data)
     write_ava(home / "data/AVA")
     write_weights(home / "data/models")
     for name, snippet in python_snippets().items():
@@ -71,6 +77,48 @@ def write_own_data(mine: Path, data: SyntheticFiles) -> None:
         (mine / name[1]).write_text(re.sub(r"^ +", "", block, flags=re.MULTILINE))
 
 
+def write_own_videos(own: Path, data: SyntheticFiles) -> None:
+    """Writes the raw videos, boxes for the detector to "find", and what comes back from labelling."""
+    (own / "raw").mkdir(parents=True)
+    (own / "labelled").mkdir()
+    sources = (("one", data.train_videos[0], data.train_csv), ("two", data.train_videos[1], data.train_csv))
+    known = []
+    for name, video, truth in sources:
+        shutil.copy(video, own / "raw" / f"{name}.mp4")
+        rows = [row.split(",") for row in truth.read_text().splitlines() if row.startswith(video.stem)]
+        known += [",".join([name, *row[1:6], "", "0.9"]) for row in rows]
+        info = probe(video)
+        write_cvat(
+            own / "labelled" / f"{name}.xml",
+            tracks_of(name, rows),
+            video=name,
+            size=(info.width, info.height),
+            fps=info.fps,
+            num_frames=round(info.duration * info.fps),
+            actions=("walk", "stand"),
+        )
+    (own / "known.csv").write_text("\n".join(dict.fromkeys(known)) + "\n")
+
+
+def tracks_of(video: str, rows: list[list[str]]) -> list[PersonTrack]:
+    """Returns a track for each person of AVA rows; odd class ids become "walk", even ones "stand"."""
+    tracks = []
+    for person in sorted({int(row[7]) for row in rows}):
+        own = {int(row[1]): row for row in rows if int(row[7]) == person}
+        times = sorted(own)
+        tracks.append(
+            PersonTrack(
+                video=video,
+                person_id=person,
+                seconds=np.array(times, np.float64),
+                xyxy=np.array([own[second][2:6] for second in times], np.float64),
+                scores=np.ones(len(times)),
+                actions=tuple(("walk" if int(own[second][6]) % 2 else "stand",) for second in times),
+            )
+        )
+    return tracks
+
+
 def write_ava(ava: Path) -> None:
     golden = ROOT / "tests/fixtures/golden/data_files"
     shutil.copytree(golden, ava, ignore=shutil.ignore_patterns("movies"))
@@ -85,6 +133,7 @@ def write_weights(models: Path) -> None:
     backbone = {key.removeprefix("backbone."): value for key, value in backbone.items() if "backbone." in key}
     save(backbone, models / "pretrained_models/SlowFast-ResNet50-4x16.pth")
     save({"model": tiny}, models / "../demo/run/model_final.pth")
+    save(r2plus1d_18(num_classes=4).state_dict(), models / "r2plus1d_18.pth")
     for config in configs.glob("resnet*.yaml"):
         with torch.device("meta"):
             shapes = {key: value.shape for key, value in build_detector(load_cfg(config)).state_dict().items()}
@@ -122,6 +171,10 @@ def run_documented(line: str, home: Path) -> str:
         words += TWO_CLIPS.split() if "VIDEOS_PER_BATCH" not in line else []
     if "config_files/resnet" in line and "--dry-run" not in line:
         words += ["INPUT.MAX_SIZE_TRAIN", "96", "INPUT.MAX_SIZE_TEST", "96"]
+    if "r2plus1d18" in line:
+        words += ["MODEL.WEIGHT", "data/models/r2plus1d_18.pth"]  # in place of a download
+    if "detect_persons.py" in line:
+        words = [*line.replace(" --tiles 2", "").split(), "--detector", "file:own/known.csv"]
     done = subprocess.run(
         [sys.executable, *words[1:]],
         cwd=home,
