@@ -7,6 +7,7 @@ tells "walk left", "walk right" and "pace" apart.
 """
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -111,7 +112,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """One person through a movie: a segment every ``SEGMENT_SECONDS``, with a smooth change between.
+    """One person through a movie: a segment around each key frame, in order, with a smooth change between.
 
     ``arm_side`` is 1 for the arm on the right of the frame, -1 for the other one.
     """
@@ -122,14 +123,13 @@ class Track:
 
     def pose_at(self, seconds: float) -> Pose:
         """Returns the pose ``seconds`` after the start of the movie."""
-        index = min(int(seconds // SEGMENT_SECONDS), len(self.segments) - 1)
-        here = self.segments[index]
+        later = bisect_right(self.segments, seconds, key=lambda segment: segment.key_second)
+        around = self.segments[max(later - 1, 0) : later + 1]
+        here = min(around, key=lambda segment: abs(seconds - segment.key_second))
         offset = seconds - here.key_second
-        beside = index + (1 if offset > 0 else -1)
-        if abs(offset) <= _HALF_ACTION or not 0 <= beside < len(self.segments):
+        if abs(offset) <= _HALF_ACTION or len(around) == 1:
             return here.pose_at(here.key_second + float(np.clip(offset, -_HALF_ACTION, _HALF_ACTION)))
-        first, second = (here, self.segments[beside]) if offset > 0 else (self.segments[beside], here)
-        return _between(first, second, seconds)
+        return _between(around[0], around[1], seconds)
 
 
 class ActionDeck:

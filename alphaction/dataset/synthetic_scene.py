@@ -49,12 +49,20 @@ class Scene:
         tracks: the people.
         size: (width, height) of the frames, in pixels.
         rng: where colours and texture come from.
+        looks: what each person wears; without it, something random.
     """
 
-    def __init__(self, tracks: Sequence[Track], *, size: tuple[int, int], rng: np.random.Generator) -> None:
+    def __init__(
+        self,
+        tracks: Sequence[Track],
+        *,
+        size: tuple[int, int],
+        rng: np.random.Generator,
+        looks: Sequence[Look] | None = None,
+    ) -> None:
         self.tracks = tuple(tracks)
         self._size = size
-        self._looks = [_make_look(rng) for _ in tracks]
+        self._looks = [make_look(rng) for _ in tracks] if looks is None else list(looks)
         self._background = _make_background((size[0] * _OVERSAMPLING, size[1] * _OVERSAMPLING), rng)
 
     def render(self, seconds: float) -> np.ndarray:
@@ -109,6 +117,20 @@ def make_figure(pose: Pose, look: Look, *, arm_side: int, seconds: float) -> lis
     return [*legs, *trunk, *arms]
 
 
+def make_look(rng: np.random.Generator, hue: float | None = None) -> Look:
+    """Returns clothes whose shirt has this hue, 0 .. 180, or a random one."""
+    hue = float(rng.uniform(0, 180)) if hue is None else hue
+    value = float(rng.uniform(170, 235))
+    return Look(
+        shirt=_rgb(hue, 190, value),
+        sleeve=_rgb(hue, 110, min(255, value * 1.12)),
+        trousers=_rgb(float(rng.uniform(0, 180)), 120, float(rng.uniform(30, 65))),
+        skin=_rgb(float(rng.uniform(8, 16)), float(rng.uniform(60, 130)), float(rng.uniform(190, 250))),
+        glove=_rgb(float(rng.uniform(22, 32)), float(rng.uniform(30, 200)), 255),
+        step_phase=float(rng.uniform(0, 2 * math.pi)),
+    )
+
+
 def _bounding_box(limbs: Sequence[Limb]) -> list[float]:
     points = np.concatenate([np.asarray(limb.points) for limb in limbs])
     radii = np.concatenate([np.full(len(limb.points), limb.radius) for limb in limbs])[:, None]
@@ -122,19 +144,6 @@ def _draw_limb(canvas: np.ndarray, limb: Limb, frame_height: int) -> None:
     outline = np.where(_ROUND_START, first, last) + limb.radius * frame_height * facing * _ROUND_OUTLINE
     corners = np.stack([outline.real, outline.imag], axis=1) * 2**_SHIFT
     cv2.fillConvexPoly(canvas, np.rint(corners).astype(np.int32), limb.colour, cv2.LINE_AA, _SHIFT)
-
-
-def _make_look(rng: np.random.Generator) -> Look:
-    hue = float(rng.uniform(0, 180))
-    value = float(rng.uniform(170, 235))
-    return Look(
-        shirt=_rgb(hue, 190, value),
-        sleeve=_rgb(hue, 110, min(255, value * 1.12)),
-        trousers=_rgb(float(rng.uniform(0, 180)), 120, float(rng.uniform(30, 65))),
-        skin=_rgb(float(rng.uniform(8, 16)), float(rng.uniform(60, 130)), float(rng.uniform(190, 250))),
-        glove=_rgb(float(rng.uniform(22, 32)), float(rng.uniform(30, 200)), 255),
-        step_phase=float(rng.uniform(0, 2 * math.pi)),
-    )
 
 
 def _make_background(size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:

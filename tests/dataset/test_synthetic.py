@@ -12,13 +12,9 @@ from scipy.stats import ks_2samp
 from torchvision.ops import box_iou
 
 from alphaction.dataset.datasets import synthetic
-from alphaction.dataset.datasets.synthetic import (
-    MARKER,
-    KeyFramePerson,
-    SyntheticFiles,
-    generate_dataset,
-)
+from alphaction.dataset.datasets.synthetic import KeyFramePerson, SyntheticFiles, generate_dataset
 from alphaction.dataset.decode import decode_at_times, probe
+from alphaction.dataset.synthetic_files import MARKER, encode_movie, write_rows
 from alphaction.dataset.synthetic_motion import ACTIONS, Action, ActionDeck, Segment, make_tracks, reverse_of
 from alphaction.dataset.synthetic_scene import Scene
 from alphaction.structures.ava_csv import load_exclusions, load_ground_truth_csv, load_person_boxes_csv
@@ -133,7 +129,7 @@ def test_the_video_shows_the_scene_at_the_annotated_second(tmp_path: Path) -> No
     rng = np.random.default_rng(5)
     tracks = make_tracks(num_persons=2, seconds=4, aspect=1.5, deck=ActionDeck(rng, 0.0), rng=rng)
     scene, path = Scene(tracks, size=(192, 128), rng=rng), tmp_path / "movie.mp4"
-    synthetic._encode(path, scene, 4, 30, (192, 128))
+    encode_movie(path, scene, seconds=4, fps=30, size=(192, 128))
     shown = decode_at_times(path, [Fraction(3)], probe(path).start).frames[0].astype(int)
     difference = {second: np.abs(shown - scene.render(second)).mean() for second in (2.7, 3, 3.3)}
     assert min(difference, key=lambda second: difference[second]) == 3
@@ -169,7 +165,7 @@ def test_true_boxes_are_found_with_high_scores_and_false_ones_have_low_scores(tm
     rng = np.random.default_rng(0)
     box = np.array([0.4, 0.3, 0.6, 0.9])
     people = [KeyFramePerson("movie", second, box, (ACTIONS[0],), 0) for second in range(400)]
-    synthetic._write_rows(tmp_path / "boxes.csv", synthetic._detection_rows(people, rng))
+    write_rows(tmp_path / "boxes.csv", synthetic._detection_rows(people, rng))
     rows = load_person_boxes_csv(tmp_path / "boxes.csv")
     overlap = box_iou(torch.from_numpy(rows.xyxy), torch.from_numpy(box)[None])[:, 0].numpy()
     found = rows.score > 0.8

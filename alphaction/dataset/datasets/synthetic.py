@@ -1,13 +1,21 @@
 """Writes a small data set of generated people in the formats of real ones: movies, AVA files, dataset YAMLs."""
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import av
 import numpy as np
 
+from alphaction.dataset.synthetic_files import (
+    claim_folder,
+    encode_movie,
+    format_detection,
+    format_truth,
+    loosen_box,
+    write_dataset_yaml,
+    write_labels,
+    write_rows,
+)
 from alphaction.dataset.synthetic_motion import (
     ACTIONS,
     SEGMENT_SECONDS,
@@ -19,8 +27,6 @@ from alphaction.dataset.synthetic_motion import (
 from alphaction.dataset.synthetic_scene import Scene
 from alphaction.utils.errors import DataError
 
-# What a folder of ours holds; only such a folder is written over.
-MARKER = "synthetic.json"
 _FRAME_RATES = (25, 30, 25, 24)
 _TOGETHER_PROB = 0.3
 _MISSED_PROB = 0.03
@@ -92,8 +98,10 @@ def generate_dataset(
     """
     _check_numbers(num_train_movies, num_val_movies, seconds, size, seed)
     files = _plan_files(Path(root), num_train_movies, num_val_movies)
-    _claim_folder(files, {"seed": seed, "seconds": seconds, "size": list(size)})
-    _write_labels(files.label_map)
+    claim_folder(
+        files.root, (*files.train_videos, *files.val_videos), {"seed": seed, "seconds": seconds, "size": list(size)}
+    )
+    write_labels(files.label_map, [action.name for action in ACTIONS])
     halves = (
         (files.train_videos, files.train_csv, files.train_excluded, None),
         (files.val_videos, files.val_csv, files.val_excluded, files.val_boxes),
@@ -102,12 +110,12 @@ def generate_dataset(
         rng = np.random.default_rng([seed, half])
         people = _write_movies(videos, seconds, size, rng)
         excluded = _choose_excluded(people, rng)
-        _write_rows(truth_csv, _truth_rows(people, excluded))
-        _write_rows(excluded_csv, (f"{movie},{second:04d}" for movie, second in excluded))
+        write_rows(truth_csv, _truth_rows(people, excluded))
+        write_rows(excluded_csv, (f"{movie},{second:04d}" for movie, second in excluded))
         if boxes_csv is not None:
-            _write_rows(boxes_csv, _detection_rows(people, rng))
-    _write_yaml(files.train_yaml, files.train_csv, files.train_excluded, None)
-    _write_yaml(files.val_yaml, files.val_csv, files.val_excluded, files.val_boxes)
+            write_rows(boxes_csv, _detection_rows(people, rng))
+    write_dataset_yaml(files.train_yaml, files.train_csv, excluded=files.train_excluded)
+    write_dataset_yaml(files.val_yaml, files.val_csv, boxes=files.val_boxes, excluded=files.val_excluded)
     return files
 
 
@@ -138,25 +146,6 @@ def _plan_files(root: Path, num_train: int, num_val: int) -> SyntheticFiles:
     )
 
 
-def _claim_folder(files: SyntheticFiles, arguments: dict[str, object]) -> None:
-    """Creates the folder, or empties one of ours of its old movies."""
-    marker = files.root / MARKER
-    if files.root.exists() and not files.root.is_dir():
-        raise DataError(f"{files.root} is a file; give a folder to write the generated data set to.")
-    if marker.exists():
-        for pattern in ("train_[0-9][0-9].mp4", "val_[0-9][0-9].mp4"):
-            for old in (files.root / "videos").glob(pattern):
-                old.unlink()
-    elif files.root.exists() and any(files.root.iterdir()):
-        raise DataError(
-            f"{files.root} is not empty and was not written by this generator (it has no {MARKER}); "
-            "give a new folder, so that nothing of yours is written over."
-        )
-    (files.root / "videos").mkdir(parents=True, exist_ok=True)
-    videos = [path.name for path in (*files.train_videos, *files.val_videos)]
-    marker.write_text(json.dumps({**arguments, "videos": videos}, indent=1) + "\n", encoding="utf-8")
-
-
 def _write_movies(
     videos: Sequence[Path], seconds: int, size: tuple[int, int], rng: np.random.Generator
 ) -> list[KeyFramePerson]:
@@ -165,7 +154,7 @@ def _write_movies(
     for index, path in enumerate(videos):
         tracks = make_tracks(num_persons=2, seconds=seconds, aspect=size[0] / size[1], deck=deck, rng=rng)
         scene = Scene(tracks, size=size, rng=rng)
-        _encode(path, scene, seconds, _FRAME_RATES[index % len(_FRAME_RATES)], size)
+        encode_movie(path, scene, seconds=seconds, fps=_FRAME_RATES[index % len(_FRAME_RATES)], size=size)
         people += _key_frame_people(path.stem, scene)
     return people
 
@@ -178,19 +167,6 @@ def _key_frame_people(movie: str, scene: Scene) -> list[KeyFramePerson]:
             actions = track.segments[index].actions
             people.append(KeyFramePerson(movie, segment.key_second, box, actions, track.person_id))
     return people
-
-
-def _encode(path: Path, scene: Scene, seconds: int, fps: int, size: tuple[int, int]) -> None:
-    """Writes H.264 with one thread and no look-ahead, whose timing shows in the bytes: a seed gives one data set."""
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=fps)
-        stream.width, stream.height = size
-        stream.pix_fmt = "yuv420p"
-        stream.options = {"preset": "veryfast", "crf": "20", "g": "12", "threads": "1", "tune": "zerolatency"}
-        for index in range(seconds * fps):
-            frame = av.VideoFrame.from_ndarray(scene.render(index / fps), format="rgb24")
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
 
 
 def _choose_excluded(people: Sequence[KeyFramePerson], rng: np.random.Generator) -> list[tuple[str, int]]:
@@ -206,39 +182,18 @@ def _truth_rows(people: Sequence[KeyFramePerson], excluded: Sequence[tuple[str, 
         is_wrong = (person.movie, person.second) in wrong
         for action in person.actions:
             written = reverse_of(action) if is_wrong else action
-            yield f"{_place(person, person.box)},{ACTIONS.index(written) + 1},{person.person_id}"
+            class_id = ACTIONS.index(written) + 1
+            yield format_truth(person.movie, person.second, person.box, class_id, person.person_id)
 
 
 def _detection_rows(people: Sequence[KeyFramePerson], rng: np.random.Generator) -> Iterable[str]:
     """Yields what a good detector might say: loose boxes, a few people missed, some boxes of nobody."""
     for person in people:
-        extent = np.tile(person.box[2:] - person.box[:2], 2)
-        loose = person.box + extent * rng.normal(0, 0.025, 4).clip(-0.06, 0.06)
+        loose = loosen_box(person.box, rng)
         score, is_missed = rng.uniform(0.86, 0.999), rng.random() < _MISSED_PROB
         if not is_missed:
-            yield f"{_place(person, loose)},,{score:.6f}"
+            yield format_detection(person.movie, person.second, loose, score)
         if person.person_id == 0 and rng.random() < _FALSE_BOXES_PER_FRAME:
             left_top = rng.uniform(0, 0.7, 2)
             false_box = np.concatenate([left_top, left_top + rng.uniform(0.1, 0.3, 2)])
-            yield f"{_place(person, false_box)},,{rng.uniform(0.05, 0.7):.6f}"
-
-
-def _place(person: KeyFramePerson, box: np.ndarray) -> str:
-    coordinates = ",".join(f"{value:.3f}" for value in np.clip(box, 0, 1))
-    return f"{person.movie},{person.second:04d},{coordinates}"
-
-
-def _write_labels(path: Path) -> None:
-    blocks = (f'item {{\n  name: "{action.name}"\n  id: {number}\n}}' for number, action in enumerate(ACTIONS, 1))
-    _write_rows(path, blocks)
-
-
-def _write_yaml(path: Path, truth: Path, excluded: Path, boxes: Path | None) -> None:
-    lines = ["dataset: AVAVideoDataset", "video_root: videos", f"csv_gt_file: {truth.name}"]
-    lines += [f"box_file: {boxes.name}"] if boxes is not None else []
-    lines += ["label_file: labels.pbtxt", "labelmap_file: labels.pbtxt", f"exclusion_file: {excluded.name}"]
-    _write_rows(path, lines)
-
-
-def _write_rows(path: Path, rows: Iterable[str]) -> None:
-    path.write_text("".join(f"{row}\n" for row in rows), encoding="utf-8", newline="\n")
+            yield format_detection(person.movie, person.second, false_box, rng.uniform(0.05, 0.7))
