@@ -173,6 +173,8 @@ def run_documented(line: str, home: Path) -> str:
         words += ["INPUT.MAX_SIZE_TRAIN", "96", "INPUT.MAX_SIZE_TEST", "96"]
     if "r2plus1d18" in line:
         words += ["MODEL.WEIGHT", "data/models/r2plus1d_18.pth"]  # in place of a download
+    if "make_synthetic.py" in line:
+        words += ["--movies", "2", "1", "--seconds", "12"]
     if "detect_persons.py" in line:
         words = [*line.replace(" --tiles 2", "").split(), "--detector", "file:own/known.csv"]
     done = subprocess.run(
