@@ -9,7 +9,7 @@ from alphaction.dataset.doctor.check import CheckOptions, examine
 from alphaction.dataset.doctor.fix import DROPPABLE, Change, write_repaired
 from alphaction.dataset.doctor.report import format_examination
 from alphaction.engine.check_dataset import write_sheet
-from alphaction.engine.cli import run_tool
+from alphaction.engine.cli import run_tool, share
 
 SHOWN_CHANGES = 40
 
@@ -32,7 +32,9 @@ def parse_flags(argv: Sequence[str] | None = None) -> argparse.Namespace:
         default=[],
         help="with --fix, leave such rows out as well (may be given several times)",
     )
-    parser.add_argument("--box-thresh", type=float, default=0.8, help="TEST.BOX_THRESH (default: 0.8)")
+    parser.add_argument(
+        "--box-thresh", type=share, default=0.8, help="TEST.BOX_THRESH, where the data set does not say (default: 0.8)"
+    )
     parser.add_argument("--max-persons", type=int, default=10, help="PROPOSAL_PER_CLIP (default: 10)")
     parser.add_argument("--workers", type=int, default=4, help="videos opened at once (default: 4)")
     typed = parser.parse_args(argv)

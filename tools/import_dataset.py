@@ -9,7 +9,7 @@ from pathlib import Path
 from alphaction.dataset.importers.base import FORMATS
 from alphaction.dataset.importers.report import format_report
 from alphaction.dataset.importers.run import ImportPlan, import_dataset
-from alphaction.engine.cli import run_tool
+from alphaction.engine.cli import run_tool, share
 
 DESCRIPTION = """\
 Read annotations and write a data set to train and test on: dataset files (train.yaml, val.yaml), a label map and AVA
@@ -49,7 +49,7 @@ def parse_flags(argv: Sequence[str] | None = None) -> argparse.Namespace:
     boxes.add_argument(
         "--boxes", type=Path, nargs="+", default=[], metavar="FILE", help="CSV video,second,x1,y1,x2,y2,,score or JSON"
     )
-    boxes.add_argument("--box-thresh", type=float, help="score that they need (default: TEST.BOX_THRESH)")
+    boxes.add_argument("--box-thresh", type=share, help="score that they need (default: TEST.BOX_THRESH)")
     reading = parser.add_argument_group("how files are read")
     reading.add_argument(
         "--frame-rate", type=float, default=0.0, help="frames a second of numbered frames (default: the video's)"

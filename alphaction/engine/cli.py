@@ -1,5 +1,6 @@
 """How a tool ends: a user's mistake is one message and exit code 2, an interruption the code of its signal."""
 
+import argparse
 import logging
 import sys
 from collections.abc import Callable
@@ -42,3 +43,11 @@ def _say(message: str, level: int) -> None:
         logger.log(level, "%s", message)
     else:
         sys.stderr.write(message + "\n")
+
+
+def share(text: str) -> float:
+    """Returns a number from 0 to 1, for a flag of a tool."""
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not within 0 and 1")
+    return value

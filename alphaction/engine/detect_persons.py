@@ -76,6 +76,7 @@ def detect_persons(videos: Mapping[str, Path], detector: PersonDetector, look: L
             else:
                 num_kept += 1
             found.append(boxes)
+            logger.info("%s (%d of %d): looked at %d frames.", name, place, len(videos), len(boxes.times_ms))
         except DataError as error:
             skipped[name] = str(error)
             logger.warning("Skipped the video %s: %s", name, error)

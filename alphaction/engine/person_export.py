@@ -1,6 +1,7 @@
 """Tracked persons as projects of annotation tools: a person only picks the actions, or corrects those of a model."""
 
-from collections.abc import Callable, Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from alphaction.engine.person_files import tracked_rows
 from alphaction.structures.clip import ClipPrediction
 from alphaction.structures.labels import LabelMap
 from alphaction.structures.tracks import PersonTrack
+from alphaction.utils.errors import UserError
 from alphaction.utils.files import replaced_when_complete, write_text
 
 CVAT, VIA3 = "cvat", "via3"
@@ -62,7 +64,7 @@ def write_export(kind: str, folder: Path, boxes: VideoBoxes, tracks: Sequence[Pe
     Raises:
         UserError: a file cannot be written, or a track has an action that is not among ``actions``.
     """
-    file = folder / f"{boxes.video}{'.xml' if kind == CVAT else '.json'}"
+    file = export_file(kind, folder, boxes.video)
     (write_cvat if kind == CVAT else write_via3)(
         file,
         tracks,
@@ -75,7 +77,35 @@ def write_export(kind: str, folder: Path, boxes: VideoBoxes, tracks: Sequence[Pe
     )
     if kind == CVAT:
         write_text(folder / "cvat_labels.json", cvat_labels(actions.names, actions.exclusive) + "\n")
+    write_text(_note_of(file), _digest(file) + "\n")
     return file
+
+
+def export_file(kind: str, folder: Path, video: str) -> Path:
+    return folder / f"{video}{'.xml' if kind == CVAT else '.json'}"
+
+
+def refuse_to_lose_labels(files: Iterable[Path]) -> None:
+    """Checks that files to be written anew are as an earlier export left them.
+
+    Raises:
+        UserError: somebody has worked on one since, or it is of something else.
+    """
+    for file in files:
+        if file.exists() and not (_note_of(file).exists() and _note_of(file).read_text().strip() == _digest(file)):
+            raise UserError(
+                f"{file} is not as an export left it: it may hold somebody's labels, which a new export would write "
+                "over. Move it away, or give another folder as --out."
+            )
+
+
+def _note_of(file: Path) -> Path:
+    """Returns where the checksum of an exported file is kept."""
+    return file.parent / "parts" / f"{file.name}.sha256"
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def prefill(

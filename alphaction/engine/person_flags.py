@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from alphaction.detection.fetch import CACHE_VARIABLE
+from alphaction.engine.cli import share
 from alphaction.engine.person_export import CVAT, VIA3, Actions
 from alphaction.engine.person_files import ALPHACTION_JSON, AVA_CSV
 from alphaction.structures.labels import load_label_map
@@ -55,7 +56,7 @@ def _add_detector(parser: argparse.ArgumentParser) -> None:
         help="ssdlite (default), torchvision:NAME (any of its detection models) or file:PATH (boxes, CSV or JSON)",
     )
     add("--weights", type=Path, metavar="FILE", help="the detector's weights (default: its published ones)")
-    add("--score", type=_fraction, help="lowest score of a box, in an export of a new person (0.3; export: 0.4)")
+    add("--score", type=share, help="lowest score of a box, in an export of a new person (0.3; export: 0.4)")
     add("--tiles", type=_number(int, 1), default=1, metavar="N", help="look at N x N parts too, for small persons")
     add("--every", type=_number(float, 0.01), metavar="SECONDS", help="from key frame to key frame (1; export: 0.2)")
     add("--objects", action="store_true", help="write boxes of other categories too (JSON)")
@@ -69,14 +70,7 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
     add("--exclusive", action="store_true", help="one action a person at a time")
     add("--config-file", default="", metavar="FILE", help="config of a model that picks actions beforehand")
     add("--model-weights", default="", metavar="FILE", help="its weights (default: as tools/test_net.py finds them)")
-    add("--action-score", type=_fraction, default=0.5, help="lowest score of such an action (default: %(default)s)")
-
-
-def _fraction(text: str) -> float:
-    value = float(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not within 0 and 1")
-    return value
+    add("--action-score", type=share, default=0.5, help="lowest score of such an action (default: %(default)s)")
 
 
 def _number(kind: Callable[[str], float], lowest: float) -> Callable[[str], float]:

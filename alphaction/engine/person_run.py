@@ -14,7 +14,9 @@ from alphaction.engine.person_export import (
     TRACKING_SCORE,
     TRACKING_SECONDS,
     Actions,
+    export_file,
     prefill,
+    refuse_to_lose_labels,
     track_video,
     write_export,
 )
@@ -42,6 +44,8 @@ def run_detection(typed: Namespace) -> Iterator[str]:
     score = typed.score if typed.score is not None else (TRACKING_SCORE if typed.export else BOX_SCORE)
     files = None if typed.export else BoxFiles.at(typed.out, typed.format)
     videos = list_videos(typed.videos)
+    if typed.export:
+        refuse_to_lose_labels(export_file(typed.export, typed.out, name) for name in videos)
     with launched(typed.device) as process:
         actions, predictor = _open_actions(typed, process) if typed.export else (None, None)
         detector = _open_detector(typed, score, process)

@@ -17,6 +17,7 @@ from alphaction.structures.boxes import Boxes
 from alphaction.structures.clip import ClipKey, ClipPrediction
 from alphaction.structures.labels import ClassGroups, LabelMap
 from alphaction.structures.tracks import PersonTrack
+from alphaction.utils.errors import UserError
 
 SECONDS = np.arange(0, 11.9, 0.2)
 
@@ -138,3 +139,16 @@ def test_a_video_without_persons_is_exported_empty(tmp_path) -> None:
     assert track_video(boxes, 0.4) == []
     file = write_export("via3", tmp_path, boxes, [], Actions(("walk",)))
     assert json.loads(file.read_text())["metadata"] == {}
+
+
+@pytest.mark.parametrize("kind", ["cvat", "via3"])
+def test_a_file_that_somebody_has_worked_on_is_not_written_over(kind: str, video: Path, boxes: Path, tmp_path: Path):
+    file = tmp_path / "label" / f"street{'.xml' if kind == 'cvat' else '.json'}"
+    words = (kind, video, boxes, tmp_path / "label", "--actions", "walk,stand")
+    export(*words)
+    export(*words)  # its own files are
+    (tick_cvat if kind == "cvat" else pick_via3)(file)
+    labelled = file.read_bytes()
+    with pytest.raises(UserError, match=r"may hold somebody's labels.* --out"):
+        export(*words)
+    assert file.read_bytes() == labelled

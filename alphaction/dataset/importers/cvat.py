@@ -144,7 +144,13 @@ def _clip_of(path: Path, root: Element, task_id: str, options: ReadOptions) -> _
     places = [place for place in (task, tasks[0] if tasks and not task_id else None, meta) if place is not None]
     written = [place.findtext(f".//{tag}") for tag in ("source", "name") for place in places]
     named = [options.videos.name_of(name) for name in [*written, path.stem] if name]
-    video = next((name for name in named if name in options.videos), options.videos.only_name() or named[0])
+    video = next((name for name in named if name in options.videos), None)
+    if video is None and any(place.findtext(".//source") for place in places):
+        raise DataError(
+            f'{path} is about the video "{named[0]}", which {options.videos.root} does not have '
+            f"({options.videos.listed()}). Give the folder of that video, or name the video as the file says."
+        )
+    video = video or options.videos.only_name() or named[0]
     footage = options.videos.needed(video, f"for the frame rate of {path}")
     sides = [place.findtext(f".//original_size/{side}") for place in places[:1] for side in ("width", "height")]
     is_given = len(sides) == 2 and all(side is not None and side.isdecimal() and int(side) > 0 for side in sides)
