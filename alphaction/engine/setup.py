@@ -22,7 +22,7 @@ from alphaction.engine.flags import Flags
 from alphaction.engine.launch import Process, world_size_from_env
 from alphaction.tasks.base import TASKS, Task
 from alphaction.utils.comm import is_main_process
-from alphaction.utils.errors import ConfigError
+from alphaction.utils.errors import ConfigError, DataError
 from alphaction.utils.logger import format_table
 from alphaction.utils.registry import import_submodules
 
@@ -83,9 +83,14 @@ def open_training_data(cfg: CfgNode, task: Task) -> TrainingData:
     What a quick check finds odd in the files of training and test sets is logged.
 
     Raises:
+        DataError: a training set cannot be used.
         ConfigError: a step of the schedule lies behind its end.
     """
-    dataset = concat_datasets([task.build_dataset(cfg, name, is_train=True) for name in cfg.DATASETS.TRAIN])
+    try:
+        dataset = concat_datasets([task.build_dataset(cfg, name, is_train=True) for name in cfg.DATASETS.TRAIN])
+    except DataError as error:
+        sets = " ".join(cfg.DATASETS.TRAIN)
+        raise DataError(f"{error} To see all mistakes at once: python tools/check_dataset.py {sets}") from error
     if is_main_process():
         max_persons = cfg.MODEL.ROI_ACTION_HEAD.PROPOSAL_PER_CLIP
         log_quick_check(cfg.DATASETS.TRAIN, cfg.DATASETS.TEST, box_thresh=cfg.TEST.BOX_THRESH, max_persons=max_persons)

@@ -100,7 +100,8 @@ def _check_overlap(truth: FileRows, boxes: FileRows, box_thresh: float, findings
         boxes.path,
         f"{int(found.sum())} of {len(best)} labels have a box over their person, {int(good.sum())} of them one whose "
         f"score is at least {box_thresh:g}",
-        "Labels without a box count as missed; a lower TEST.BOX_THRESH keeps more boxes, also wrong ones.",
+        "Labels without a box count as missed; a lower TEST.BOX_THRESH, or box_thresh in the data set's file "
+        "where it stands there, keeps more boxes, also wrong ones.",
     )
 
 
