@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from alphaction.dataset.annotations import load_annotations
 from alphaction.dataset.importers.csv_file import read_csv
+from alphaction.dataset.importers.mot import is_mot_person, read_mot_table
 from alphaction.detection.base import PERSON
 from alphaction.detection.evaluation import BoxScores, FrameBoxes, evaluate_boxes
 from alphaction.detection.tracker import overlap
@@ -16,9 +17,7 @@ from alphaction.structures.clip import ClipKey
 from alphaction.utils.errors import DataError
 
 _MOT_COLUMNS = (9, 10)
-_CONFIDENCE, _CLASS = 6, 7
 _SAME = 0.5
-_PERSON_CLASSES = (1, 2, 7)  # MOT16: pedestrian, person on a vehicle, static person
 
 
 def compare_with_truth(path: Path, videos: Sequence[VideoBoxes], threshold: float) -> BoxScores:
@@ -82,7 +81,7 @@ def _mot_truth(
     path: Path, videos: Sequence[VideoBoxes]
 ) -> tuple[dict[ClipKey, FrameBoxes], dict[ClipKey, NDArray[np.float64]]]:
     """Returns the persons at the looked-at times from the first to the last frame, and boxes that do not count."""
-    table = _read_mot(path)
+    table = read_mot_table(path)
     named = [video for video in videos if video.video in (path.stem, path.parent.name, path.parent.parent.name)]
     own = named or (videos if len(videos) == 1 else [])
     if len(own) != 1:
@@ -93,35 +92,13 @@ def _mot_truth(
         if table[:, 0].min() <= frame <= table[:, 0].max():
             here = table[table[:, 0] == frame]
             corners = np.concatenate([here[:, 2:4], here[:, 2:4] + here[:, 4:6]], axis=1)
-            used, key = _is_used(here), ClipKey(own[0].video, time)
+            used, key = (here[:, 6] != 0) & is_mot_person(here), ClipKey(own[0].video, time)
             truth[key] = FrameBoxes(corners[used], np.ones(int(used.sum())))
             unclear[key] = corners[~used]
     return truth, unclear
-
-
-def _is_used(table: NDArray[np.float64]) -> NDArray[np.bool_]:
-    # Nine columns are MOT16's, whose eighth is a class; ten are MOT15's.
-    is_person = np.isin(table[:, _CLASS], _PERSON_CLASSES) if table.shape[1] == 9 else True
-    return (table[:, _CONFIDENCE] != 0) & is_person
 
 
 def _is_mot(path: Path) -> bool:
     if path.name.lower().endswith((".json", ".gz")):
         return False
     return len(next((cells for _, cells in read_csv(path)), [])) in _MOT_COLUMNS
-
-
-def _read_mot(path: Path) -> NDArray[np.float64]:
-    rows: list[list[float]] = []
-    for number, cells in read_csv(path):
-        try:
-            row = [float(cell) for cell in cells]
-        except ValueError:
-            row = []
-        if len(row) not in _MOT_COLUMNS or (rows and len(row) != len(rows[0])):
-            raise DataError(
-                f"{path}, row {number}: expected frame,id,left,top,width,height,confidence and two or three more "
-                f"numbers, found {','.join(cells)}."
-            )
-        rows.append(row)
-    return np.array(rows, np.float64)

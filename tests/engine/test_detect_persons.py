@@ -3,7 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from grey_videos import frame_number, write_text, write_video
+from made_videos import frame_number, write_text, write_video
 
 from alphaction.dataset.annotations import load_annotations, load_boxes_json
 from alphaction.detection.base import Detections
@@ -109,7 +109,7 @@ def test_nothing_to_read_is_an_error(tmp_path) -> None:
 
 
 def test_two_videos_of_one_name_are_refused(folder) -> None:
-    write_video(folder / "sub" / "one.mp4", 3)
+    write_video(folder / "sub" / "one.mp4", 3, rate=10)
     with pytest.raises(DataError, match='both the video "one"'):
         list_videos([folder, folder / "sub"])
 

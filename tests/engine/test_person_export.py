@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from grey_videos import write_text, write_video
+from made_videos import write_text, write_video
 
 import alphaction.dataset.importers  # noqa: F401  (fills the table of formats)
 from alphaction.dataset.importers.run import ImportPlan, import_dataset
@@ -24,7 +24,7 @@ SECONDS = np.arange(0, 11.9, 0.2)
 
 @pytest.fixture
 def video(tmp_path: Path) -> Path:
-    return write_video(tmp_path / "videos" / "street.mp4", 120)
+    return write_video(tmp_path / "videos" / "street.mp4", 120, rate=10)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from grey_videos import write_text, write_video
+from made_videos import write_text, write_video
 from wire import graph, narrow_ssdlite
 
 from alphaction.engine.cli import run_tool
@@ -19,7 +19,7 @@ from alphaction.utils.errors import UserError
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a video of two seconds and the weights of a narrow detector."""
     folder = tmp_path_factory.mktemp("persons")
-    write_video(folder / "videos" / "one.mp4", 20)
+    write_video(folder / "videos" / "one.mp4", 20, rate=10)
     (folder / "graph.pb").write_bytes(graph(narrow_ssdlite()))
     return folder
 
@@ -74,7 +74,7 @@ def test_json_boxes_are_read_back_in_place_of_a_detector(made, tmp_path) -> None
 
 
 def test_skipped_videos_are_counted_and_named(made, tmp_path) -> None:
-    write_video(tmp_path / "videos" / "good.mp4", 10)
+    write_video(tmp_path / "videos" / "good.mp4", 10, rate=10)
     for name in ("bad.mp4", "worse.avi"):
         write_text(tmp_path / "videos" / name, "none")
     weights = ["--weights", str(made / "graph.pb"), "--device", "cpu"]

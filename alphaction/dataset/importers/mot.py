@@ -95,12 +95,11 @@ def _is_fractions(cells: Sequence[str]) -> bool:
 
 
 def _read_tracks(path: Path, num_files: int, options: ReadOptions, left_out: Counter[str]) -> list[PersonTrack]:
-    table = _read_table(path)  # [rows, 8]
+    table = read_mot_table(path)  # [rows, 8]
     video = _video_of(path, num_files, options)
     footage = options.videos.needed(video, f"for the frame rate and size of the tracks {path}")
     fps = options.frame_rate or footage.fps
-    used = table[:, 6] != 0
-    persons = np.isin(table[:, 7], (*_PERSON_CLASSES, -1))
+    used, persons = table[:, 6] != 0, is_mot_person(table)
     left_out[_NOT_USED] += int((~used).sum())
     left_out[_NO_PERSON] += int((used & ~persons).sum())
     table = table[used & persons]
@@ -118,6 +117,11 @@ def _read_tracks(path: Path, num_files: int, options: ReadOptions, left_out: Cou
     return tracks
 
 
+def is_mot_person(table: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Returns which rows of a table are persons; a file without classes holds nothing else."""
+    return np.isin(table[:, 7], (*_PERSON_CLASSES, -1))
+
+
 def _video_of(path: Path, num_files: int, options: ReadOptions) -> str:
     names = [path.stem, path.parent.name, path.parent.parent.name]
     found = next((name for name in names if name in options.videos), None)
@@ -130,8 +134,12 @@ def _video_of(path: Path, num_files: int, options: ReadOptions) -> str:
     return found
 
 
-def _read_table(path: Path) -> NDArray[np.float64]:
-    """Returns [rows, 8] frame, id, left, top, width, height, confidence (1), class (-1 where the file has none)."""
+def read_mot_table(path: Path) -> NDArray[np.float64]:
+    """Returns [rows, 8] frame, id, left, top, width, height, confidence (1), class (-1 where the file has none).
+
+    Raises:
+        DataError: the file cannot be read, or a row is none of MOTChallenge's.
+    """
     rows = [_read_row(f"{path}, row {number}", cells) for number, cells in read_csv(path)]
     return np.array(rows, np.float64).reshape(-1, 8)
 

@@ -1,6 +1,7 @@
 """CVAT and VIA: what is written is read back, and what the tools themselves write is understood."""
 
 import json
+import shutil
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,6 +16,7 @@ from alphaction.dataset.importers.cvat import read_cvat, read_cvat_tracks
 from alphaction.dataset.importers.cvat_writer import cvat_labels, write_cvat
 from alphaction.dataset.importers.via3 import read_via3, read_via3_tracks
 from alphaction.dataset.importers.via3_writer import write_via3
+from alphaction.dataset.importers.video_folder import VideoFolder
 from alphaction.structures.tracks import PersonTrack
 from alphaction.utils.errors import DataError, UserError
 
@@ -155,3 +157,13 @@ def test_a_wrong_cvat_file_is_named(
 ) -> None:
     with pytest.raises(DataError, match=message):
         read_cvat([write("tracks.xml", content)], options)
+
+
+def test_labels_of_another_video_are_not_taken_for_the_only_one(
+    videos: Path, write: Callable[[str, Any], Path], tmp_path: Path
+) -> None:
+    (tmp_path / "one").mkdir()
+    shutil.copy(videos / "val_00.mp4", tmp_path / "one")
+    alone = ReadOptions(VideoFolder(tmp_path / "one"))
+    with pytest.raises(DataError, match=r"is about the video .* which .* does not have"):
+        read_cvat([write("tracks.xml", CVAT_EXPORT)], alone)

@@ -10,7 +10,7 @@ from alphaction.config import get_cfg
 from alphaction.config.paths_catalog import DatasetEntry
 from alphaction.dataset.datasets.ava import AVAVideoDataset
 
-GOLDEN = Path(__file__).parents[1] / "fixtures/golden"
+GOLDEN = Path(__file__).parent / "fixtures/golden"
 # Frame i is grey of this many steps times i: far enough apart to survive compression.
 GREY_STEP = 4
 
