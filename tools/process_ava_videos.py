@@ -3,7 +3,8 @@
 python tools/process_ava_videos.py --movie_root DIR --clip_root DIR [--kframe_root DIR] [--whole] [--process_num N]
 python tools/process_ava_videos.py --movie_root DIR --reencode_root DIR [--process_num N]
 
-A run that was stopped goes on when it is started again. The exit code is 1 when videos had to be skipped.
+Whole videos keep their sound (as AAC); one-second clips have none, as AVA's. A run that was stopped goes on when it is
+started again.
 """
 
 import argparse
@@ -17,7 +18,7 @@ from tqdm import tqdm
 from alphaction.dataset.preparation.clips import ClipSettings
 from alphaction.dataset.preparation.reencode import ReencodeSettings
 from alphaction.dataset.preparation.run import Preparation, Progress, prepare_clips, reencode_videos
-from alphaction.engine.cli import run_tool
+from alphaction.engine.cli import EXIT_CODES_OF_VIDEOS, run_tool
 
 SHORT_SIDE_OF_CLIPS, SHORT_SIDE_OF_VIDEOS = 360, 256
 
@@ -32,7 +33,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=EXIT_CODES_OF_VIDEOS, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--movie_root", type=Path, required=True, help="folder of the videos")
     parser.add_argument("--clip_root", type=Path, help="write <clip_root>/<video>/<second>.mp4, 25 frames a second")
     parser.add_argument("--kframe_root", type=Path, help="also write <kframe_root>/<video>/<second>.jpg")
@@ -51,6 +54,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         parser.error("give --clip_root (one-second clips) or --reencode_root (whole videos)")
     if args.reencode_root and args.kframe_root:
         parser.error("--kframe_root goes with --clip_root; whole videos need no key frames")
+    if args.process_num < 0:
+        parser.error(f"--process_num {args.process_num}: give 1 or more processes, or 0 for this one alone")
     if args.short_side is not None and args.short_side < 16:
         parser.error("--short_side must be at least 16")
     if not 0 <= args.start_second <= args.end_second:
@@ -61,7 +66,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def prepare(args: argparse.Namespace) -> Preparation:
     """Does what the arguments say, with a bar of progress."""
     unit = "s" if args.clip_root else "video"
-    with tqdm(unit=unit, desc="cutting" if args.clip_root else "writing") as bar:
+    with tqdm(unit=unit, desc="cutting" if args.clip_root else "writing", delay=0.2) as bar:
         if args.clip_root:
             settings = ClipSettings(
                 args.clip_root,

@@ -24,7 +24,7 @@ def build_detector(
         name: ``ssdlite``, ``torchvision:NAME`` or ``file:CSV``.
         weights: a file of weights; without it they are fetched.
         tiles: 1, or the parts along each axis that are looked at besides the whole image.
-        min_score: boxes below are left out.
+        min_score: boxes below are left out; those of a file are all taken.
         device: where to run.
 
     Raises:
@@ -35,7 +35,7 @@ def build_detector(
     if name.startswith(FILE):
         if weights is not None or tiles > 1:
             raise UserError(f"--detector {name} takes boxes as they are: leave out --weights and --tiles.")
-        return FileBoxes.from_csv(name.removeprefix(FILE), min_score=min_score)
+        return FileBoxes.from_csv(name.removeprefix(FILE))
     detector: PersonDetector
     if name == SSDLITE:
         detector = SSDLiteDetector.from_file(weights or fetch_ssdlite(), min_score=min_score, device=device)

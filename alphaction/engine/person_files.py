@@ -40,11 +40,16 @@ class BoxFiles:
     def at(cls, out: Path, kind: str) -> "BoxFiles":
         """Returns the files of ``--out``: a name that ends in .csv or .json is the file of boxes."""
         suffix = ".csv" if kind == AVA_CSV else ".json"
-        if out.suffix.lower() in (".csv", ".json"):
+        if is_box_file(out):
             if out.suffix.lower() != suffix:
                 raise UserError(f"--out {out} does not end in {suffix}, as a file of the format {kind} does.")
             return cls(out, out.with_name(f"{out.stem}_images.json"), out.with_name(f"{out.stem}_objects.json"))
         return cls(out / f"boxes{suffix}", out / "images.json", out / "objects.json")
+
+
+def is_box_file(out: Path) -> bool:
+    """Returns whether ``--out`` names a file of boxes, and not a folder."""
+    return out.suffix.lower() in (".csv", ".json")
 
 
 def write_boxes(videos: Sequence[VideoBoxes], kind: str, files: BoxFiles, score: float, ids: Path | None) -> list[Path]:
@@ -98,7 +103,7 @@ def read_json_boxes(path: Path, ids: Path | None) -> FileBoxes:
     images = load_annotations(str(images_file)).images
     if images is None:
         raise DataError(f"{images_file} has no images with ids; --images takes an annotation file in JSON.")
-    return FileBoxes(load_boxes_json(str(path), images, PERSON)[0], min_score=0.0, source=str(path))
+    return FileBoxes(load_boxes_json(str(path), images, PERSON)[0], source=str(path))
 
 
 def rows_of(videos: Sequence[VideoBoxes], score: float) -> AvaRows:

@@ -1,22 +1,26 @@
 """The flags of ``tools/detect_persons.py``."""
 
 import argparse
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from alphaction.detection.fetch import CACHE_VARIABLE
-from alphaction.engine.cli import share
+from alphaction.engine.cli import EXIT_CODES_OF_VIDEOS, share
 from alphaction.engine.person_export import CVAT, VIA3, Actions
 from alphaction.engine.person_files import ALPHACTION_JSON, AVA_CSV
 from alphaction.structures.labels import load_label_map
 from alphaction.utils.errors import UserError
 
-_WORDS = "Find persons in videos: boxes at key frames, or tracked boxes for an annotation tool."
+_WORDS = (
+    "Find persons in videos: boxes at key frames, or tracked boxes for an annotation tool. A run that was stopped goes "
+    "on, within a video too, when it is started again."
+)
 
 
 def parse_person_flags(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Returns what was typed."""
-    parser = argparse.ArgumentParser(description=_WORDS, allow_abbrev=False)
+    parser = argparse.ArgumentParser(description=_WORDS, epilog=EXIT_CODES_OF_VIDEOS, allow_abbrev=False)
     add = parser.add_argument
     add("--videos", type=Path, nargs="+", default=[], metavar="PATH", help="videos, or folders of them")
     add("--out", type=Path, metavar="PATH", help="folder of the results, or the file of boxes (.csv, .json)")
@@ -34,16 +38,22 @@ def read_actions(given: str, exclusive: bool) -> Actions:
     """Returns the actions of ``--actions``: a label file, or names with commas between them.
 
     Raises:
-        UserError: there is none, or the label file cannot be used.
+        UserError: there is none, one is empty or there twice, or the label file cannot be used.
     """
     if Path(given).is_file():
         labels = load_label_map(given, "exclusive" if exclusive else None)
         return Actions(labels.names, len(labels.groups.pose) == len(labels))
-    names = tuple(dict.fromkeys(name.strip() for name in given.split(",") if name.strip()))
-    if not names:
+    if os.sep in given and Path(given).is_dir():
+        raise UserError(f"--actions {given} is a folder; give names with commas between them, or a label file.")
+    names = tuple(name.strip() for name in given.split(","))
+    if not any(names):
         raise UserError("--export needs --actions: names with commas between them, or a label file.")
     if any(name.endswith((".pbtxt", ".txt")) for name in names):
         raise UserError(f"There is no label file {given}.")
+    if not all(names):
+        raise UserError(f'--actions "{given}": name {names.index("") + 1} of {len(names)} is empty.')
+    if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+        raise UserError(f'--actions "{given}" has {", ".join(twice)} more than once.')
     return Actions(names, exclusive)
 
 

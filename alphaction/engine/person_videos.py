@@ -55,17 +55,24 @@ class OpenVideo:
         count = int(np.ceil(self.seconds / every - 1e-6))
         return [round(place * every * 1000) for place in range(max(count, 1))]
 
-    def read(self, times_ms: Sequence[int], batch: int) -> Iterator[tuple[list[int], list[Image]]]:
+    def read(self, times_ms: Sequence[int], batch: int, first: int = 0) -> Iterator[tuple[list[int], list[Image]]]:
         """Yields times and their images, ``batch`` at a time.
+
+        Args:
+            times_ms: rising times.
+            batch: images at once.
+            first: where to begin in ``times_ms``, a multiple of ``batch`` (or its length): the rest is read in the
+                same parts as from the beginning.
 
         Raises:
             VideoError: the video cannot be read there.
         """
         step = max(min(_MOST_FRAMES, _MOST_BYTES // (3 * self.size[0] * self.size[1])) // batch, 1) * batch
-        for start in range(0, len(times_ms), step):
+        for start in range(first // step * step, len(times_ms), step):
             part = list(times_ms[start : start + step])
-            images = self._decode(part)
-            for place in range(0, len(part), batch):
+            begin = max(first - start, 0)
+            images = self._decode(part) if begin < len(part) else []
+            for place in range(begin, len(part), batch):
                 yield part[place : place + batch], images[place : place + batch]
 
     def _decode(self, times_ms: Sequence[int]) -> list[Image]:
@@ -97,7 +104,11 @@ def list_videos(places: Sequence[Path]) -> dict[str, Path]:
             found[name] = path
     if not found:
         listed = ", ".join(str(place) for place in places)
-        raise DataError(f"There is no video in {listed}; a video ends in {', '.join(VIDEO_SUFFIXES)}.")
+        deeper = [str(folder) for place in places for folder in sorted(place.iterdir()) if _holds_videos(folder)]
+        remedy = (
+            f"give its folder {', '.join(deeper[:5])}" if deeper else f"a video ends in {', '.join(VIDEO_SUFFIXES)}"
+        )
+        raise DataError(f"There is no video in {listed}; {remedy}.")
     return found
 
 
@@ -124,6 +135,10 @@ def _videos_of(folder: Path) -> list[Path]:
     return [
         path for path in entries if (path.is_file() and path.suffix.lower() in VIDEO_SUFFIXES) or _is_clip_folder(path)
     ]
+
+
+def _holds_videos(folder: Path) -> bool:
+    return folder.is_dir() and bool(_videos_of(folder))
 
 
 def _is_clip_folder(path: Path) -> bool:

@@ -46,4 +46,4 @@ def test_nothing_found_and_nobody_there_are_told_apart() -> None:
     assert evaluate_boxes({FIRST: frame((0, 0, 10, 10))}, {}, 0.5).ap == 0.0
     nobody = evaluate_boxes({FIRST: frame()}, {}, 0.5)
     assert nobody.ap == -1.0 and nobody.recall == 0.0
-    assert "1 frames, 0 persons, 0 boxes" in nobody.summary()
+    assert "1 frame, 0 persons, 0 boxes" in nobody.summary()

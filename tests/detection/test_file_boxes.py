@@ -12,7 +12,7 @@ IMAGE = np.zeros((100, 200, 3), np.uint8)
 @pytest.fixture
 def detector(tmp_path) -> FileBoxes:
     (tmp_path / "boxes.csv").write_text(ROWS)
-    return FileBoxes.from_csv(tmp_path / "boxes.csv", min_score=0.0)
+    return FileBoxes.from_csv(tmp_path / "boxes.csv")
 
 
 def test_boxes_come_in_pixels_of_the_image_best_first(detector) -> None:
@@ -33,9 +33,3 @@ def test_times_are_those_of_the_file(detector) -> None:
 def test_a_video_that_the_file_does_not_mention_is_refused(detector) -> None:
     with pytest.raises(DataError, match='no box of the video "c"; it is about a, b'):
         detector.times_ms("c")
-
-
-def test_boxes_below_the_score_are_left_out(tmp_path) -> None:
-    (tmp_path / "boxes.csv").write_text(ROWS)
-    good = FileBoxes.from_csv(tmp_path / "boxes.csv", min_score=0.5)
-    assert good.detect([IMAGE], [ClipKey("a", 1000)])[0].scores.tolist() == pytest.approx([0.9])

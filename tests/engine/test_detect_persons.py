@@ -103,8 +103,12 @@ def test_videos_that_cannot_be_read_are_skipped_and_named(folder, tmp_path) -> N
 def test_nothing_to_read_is_an_error(tmp_path) -> None:
     with pytest.raises(DataError, match="There is no video in"):
         list_videos([write_text(tmp_path / "note.txt", "none").parent])
+    (tmp_path / "deep").mkdir()
+    write_text(tmp_path / "deep/videos.mp4", "none")
+    with pytest.raises(DataError, match=r"give its folder .*deep"):
+        list_videos([tmp_path])
     write_text(tmp_path / "videos.mp4", "none")
-    with pytest.raises(DataError, match="None of the 1 videos can be used"):
+    with pytest.raises(DataError, match="The video cannot be used"):
         detect_persons(list_videos([tmp_path]), GreyDetector(), Look(), tmp_path / "keep")
 
 
@@ -130,7 +134,7 @@ def run_skipped(tmp_path, **look):
 
 def test_times_of_a_file_of_boxes_are_those_of_the_file(folder, tmp_path) -> None:
     csv = write_text(tmp_path / "boxes.csv", "one,1.5,0.5,0.5,1.0,1.0,,0.7")
-    found = run(folder, tmp_path / "keep", FileBoxes.from_csv(csv, min_score=0.0))
+    found = run(folder, tmp_path / "keep", FileBoxes.from_csv(csv))
     assert found.videos[0].times_ms == (1500,) and "no box of the video" in found.skipped["two"]
     assert found.videos[0].found[0].xyxy.tolist() == [[32, 24, 64, 48]]
 

@@ -8,6 +8,7 @@ from made_videos import write_text, write_video
 
 import alphaction.dataset.importers  # noqa: F401  (fills the table of formats)
 from alphaction.dataset.importers.run import ImportPlan, import_dataset
+from alphaction.engine import person_run
 from alphaction.engine.person_boxes import VideoBoxes
 from alphaction.engine.person_export import Actions, choose_actions, prefill, track_video, write_export
 from alphaction.engine.person_flags import parse_person_flags
@@ -17,7 +18,7 @@ from alphaction.structures.boxes import Boxes
 from alphaction.structures.clip import ClipKey, ClipPrediction
 from alphaction.structures.labels import ClassGroups, LabelMap
 from alphaction.structures.tracks import PersonTrack
-from alphaction.utils.errors import UserError
+from alphaction.utils.errors import DataError, UserError
 
 SECONDS = np.arange(0, 11.9, 0.2)
 
@@ -40,7 +41,9 @@ def boxes(tmp_path: Path) -> Path:
 
 def export(kind, video, boxes, out, *more):
     words = ["--videos", str(video.parent), "--detector", f"file:{boxes}", "--out", str(out), "--export", kind]
-    return list(run_detection(parse_person_flags([*words, "--device", "cpu", *more])))
+    lines: list[str] = []
+    run_detection(parse_person_flags([*words, "--device", "cpu", *more]), lines.append)
+    return lines
 
 
 def tick_cvat(file: Path) -> None:
@@ -126,6 +129,22 @@ def test_a_track_the_model_says_nothing_of_stays_empty(tmp_path) -> None:
     boxes, tracks = tracked()
     (filled,) = prefill(tracks, boxes, lambda video, csv: [], LabelMap.ava(), tmp_path, 0.5)
     assert set(filled.actions) == {()}
+
+
+def test_a_video_the_model_cannot_predict_on_is_named_and_counts_as_not_done(video, boxes, tmp_path, monkeypatch):
+    class FailingPredictor:
+        labels = LabelMap((1, 2), ("stand", "walk"), ClassGroups(object=(0, 1)))
+
+        def predict(self, video, csv):
+            raise DataError(f"{video.name} has no frames")
+
+    opened = Actions(("stand", "walk")), FailingPredictor()
+    monkeypatch.setattr(person_run, "_open_actions", lambda typed, process: opened)
+    words = ["--videos", str(video.parent), "--detector", f"file:{boxes}", "--out", str(tmp_path), "--export", "cvat"]
+    lines: list[str] = []
+    assert run_detection(parse_person_flags([*words, "--device", "cpu"]), lines.append) == 1
+    assert lines[-2:] == ["No actions are filled in for 1 video:", "  street: street.mp4 has no frames"]
+    assert (tmp_path / "street.xml").is_file()
 
 
 def test_one_posture_is_chosen_and_any_number_of_other_actions() -> None:

@@ -1,6 +1,10 @@
 """``tools/detect_persons.py`` from its flags to its files, with an untrained detector."""
 
 import json
+import runpy
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +12,14 @@ import pytest
 from made_videos import write_text, write_video
 from wire import graph, narrow_ssdlite
 
-from alphaction.engine.cli import run_tool
+from alphaction.detection.tiles import TiledDetector
+from alphaction.engine.cli import EXIT_CODES_OF_VIDEOS, run_tool
 from alphaction.engine.person_flags import parse_person_flags, read_actions
 from alphaction.engine.person_run import run_detection
 from alphaction.structures.ava_csv import load_person_boxes_csv
 from alphaction.utils.errors import UserError
+
+TOOL = Path(__file__).parents[2] / "tools/detect_persons.py"
 
 
 @pytest.fixture(scope="module")
@@ -24,23 +31,30 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def main() -> Callable[[Sequence[str]], int]:
+    return runpy.run_path(str(TOOL))["main"]
+
+
 def words(made: Path, out: Path, *more: str) -> list[str]:
     weights = ["--weights", str(made / "graph.pb"), "--device", "cpu"]
     return ["--videos", str(made / "videos"), "--out", str(out), *weights, *more]
 
 
 def run(*typed: str) -> list[str]:
-    return list(run_detection(parse_person_flags(typed)))
+    lines: list[str] = []
+    run_detection(parse_person_flags(typed), lines.append)
+    return lines
 
 
 def test_boxes_are_written_once_and_reused_for_another_score(made, tmp_path) -> None:
     first = run(*words(made, tmp_path / "out", "--score", "0.9"))
     rows = load_person_boxes_csv(tmp_path / "out/boxes.csv")
-    assert first[0].startswith("1 videos, 2 frames") and "--box-thresh 0.9" in first[-1]
+    assert first[0].startswith("1 video, 2 frames") and "--box-thresh 0.9" in first[-1]
     assert set(rows.timestamp_ms.tolist()) == {0, 1000} and rows.score.min() >= 0.9
     again = run(*words(made, tmp_path / "out", "--score", "0.2"))
     more = load_person_boxes_csv(tmp_path / "out/boxes.csv")
-    assert again[0].startswith("1 videos (1 from an earlier run)") and len(more) > len(rows)
+    assert again[0].startswith("1 video (1 from an earlier run)") and len(more) > len(rows)
 
 
 def test_tiles_and_json_and_an_evaluation_go_together(made, tmp_path) -> None:
@@ -48,7 +62,7 @@ def test_tiles_and_json_and_an_evaluation_go_together(made, tmp_path) -> None:
     out = tmp_path / "boxes.json"
     lines = run(*words(made, out, "--format", "alphaction-json", "--tiles", "2", "--evaluate", str(truth)))
     assert {"image_id", "category_id", "bbox", "score"} == set(json.loads(out.read_text())[0])
-    assert lines[-1].startswith("COCO box AP") and "(1 frames, 1 persons" in lines[-1]
+    assert lines[-1].startswith("COCO box AP") and "(1 frame, 1 person," in lines[-1]
     assert (tmp_path / "boxes_images.json").is_file() and (tmp_path / "boxes.json.parts/one.json").is_file()
 
 
@@ -73,14 +87,42 @@ def test_json_boxes_are_read_back_in_place_of_a_detector(made, tmp_path) -> None
         run(*typed, "--out", str(tmp_path / "out"), "--detector", f"file:{tmp_path}/boxes.json")
 
 
-def test_skipped_videos_are_counted_and_named(made, tmp_path) -> None:
+def test_skipped_videos_are_counted_and_named_and_show_in_the_exit_code(made, tmp_path, main, capsys) -> None:
     write_video(tmp_path / "videos" / "good.mp4", 10, rate=10)
+    weights = ["--weights", str(made / "graph.pb"), "--device", "cpu", "--score", "0.2"]
+    typed = ["--videos", str(tmp_path / "videos"), "--out", str(tmp_path / "out"), *weights]
+    assert main(typed) == 0
     for name in ("bad.mp4", "worse.avi"):
         write_text(tmp_path / "videos" / name, "none")
-    weights = ["--weights", str(made / "graph.pb"), "--device", "cpu"]
-    lines = run("--videos", str(tmp_path / "videos"), "--out", str(tmp_path / "out"), *weights)
-    assert lines[1] == "2 videos were skipped:"
-    assert [line.split(":")[0] for line in lines[2:4]] == ["  bad", "  worse"]
+    capsys.readouterr()
+    written = (tmp_path / "out/boxes.csv").read_bytes()
+    assert main(typed) == 1 and (tmp_path / "out/boxes.csv").read_bytes() == written != b""
+    lines = capsys.readouterr().out.splitlines()
+    place = lines.index("Skipped 2 videos:")
+    assert lines[place - 1].startswith("1 video (1 from an earlier run)")
+    assert [line.split(":")[0] for line in lines[place + 1 : place + 3]] == ["  bad", "  worse"]
+    (tmp_path / "videos/good.mp4").unlink()
+    assert main(typed) == 2
+
+
+def test_a_run_stopped_within_a_video_goes_on_and_writes_the_same(made, tmp_path, main, monkeypatch) -> None:
+    typed = (*words(made, tmp_path / "whole", "--score", "0.2"), "--every", "0.2", "--batch", "2", "--tiles", "2")
+    assert main(typed) == 0
+    typed = [str(tmp_path / "stopped") if word == str(tmp_path / "whole") else word for word in typed]
+    detect, batches = TiledDetector.detect, []
+
+    def stopping(self, images, keys):
+        batches.append([key.timestamp_ms for key in keys])
+        if len(batches) == 3:
+            raise KeyboardInterrupt
+        return detect(self, images, keys)
+
+    monkeypatch.setattr(TiledDetector, "detect", stopping)
+    assert main(typed) == 130
+    assert main(typed) == 0
+    assert batches == [[0, 200], [400, 600], [800, 1000], [800, 1000], [1200, 1400], [1600, 1800]]
+    for name in ("boxes.csv", "parts/one.json"):
+        assert (tmp_path / "stopped" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -88,10 +130,17 @@ def test_skipped_videos_are_counted_and_named(made, tmp_path) -> None:
     [
         (["--objects"], "knows persons only"),
         (["--images", "ann.json"], "--images numbers the boxes"),
-        (["--evaluate", "none.csv"], "There is no file none.csv"),
+        (["--evaluate", "none.csv"], "--evaluate none.csv: there is no such file"),
+        (["--evaluate", "."], "--evaluate .: this is a folder"),
+        (["--format", "alphaction-json", "--images", "none.json"], "--images none.json: there is no such file"),
+        (["--export", "via3", "--actions", "walk,,stand"], "name 2 of 3 is empty"),
+        (["--export", "via3", "--actions", "walk,stand,walk"], "has walk more than once"),
+        (["--export", "via3", "--actions", "./"], "--actions ./ is a folder"),
         (["--export", "cvat"], "--export needs --actions"),
         (["--actions", "walk"], "belong to --export"),
         (["--export", "via3", "--actions", "none.pbtxt"], "There is no label file none.pbtxt"),
+        (["--weights", "."], "There is no file of weights ."),
+        (["--detector", "file:none.csv"], "--detector file:none.csv: there is no such file"),
         (["--detector", "yolo"], 'Unknown detector "yolo"'),
         (["--device", "abacus"], 'DEVICE is "abacus"'),
         (["--videos", "nowhere"], "There is no video or folder nowhere"),
@@ -104,6 +153,20 @@ def test_a_mistake_is_one_message(made, tmp_path, capsys, more, expected) -> Non
     assert not (tmp_path / "out").exists()
 
 
+def test_a_place_for_the_boxes_that_cannot_be_one_is_refused_before_any_work(made, tmp_path) -> None:
+    (tmp_path / "boxes.csv").mkdir()
+    write_text(tmp_path / "boxes", "none")
+    for name, what in (("boxes.csv", "folder"), ("boxes", "file")):
+        with pytest.raises(UserError, match=f"is a {what} already"):
+            run(*words(made, tmp_path / name))
+
+
+def test_both_tools_state_one_rule_of_exit_codes() -> None:
+    for name in ("detect_persons.py", "process_ava_videos.py"):
+        said = subprocess.run([sys.executable, str(TOOL.with_name(name)), "--help"], capture_output=True, text=True)
+        assert said.returncode == 0 and " ".join(EXIT_CODES_OF_VIDEOS.split()) in " ".join(said.stdout.split())
+
+
 def test_flags_that_are_no_numbers_are_refused(capsys) -> None:
     for flag, value in (("--score", "2"), ("--tiles", "0"), ("--every", "-1"), ("--batch", "x")):
         with pytest.raises(SystemExit):
@@ -112,7 +175,7 @@ def test_flags_that_are_no_numbers_are_refused(capsys) -> None:
 
 
 def test_actions_are_names_or_a_label_file(tmp_path) -> None:
-    assert read_actions("walk, stand ,walk", False).names == ("walk", "stand")
+    assert read_actions("walk, stand ", False).names == ("walk", "stand")
     file = write_text(tmp_path / "labels.txt", "walk", "stand")
     assert read_actions(str(file), True).exclusive and read_actions(str(file), False).names == ("walk", "stand")
     with pytest.raises(UserError, match="--export needs --actions"):

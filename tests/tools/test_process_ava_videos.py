@@ -41,7 +41,7 @@ def test_clips_and_key_frames_go_where_alphaction_puts_them(tmp_path, main, caps
     assert main([*words(tmp_path, "0"), "--kframe_root", str(tmp_path / "kframes"), "--whole"]) == 0
     found = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("film/*"))
     assert found == ["clips/film/0.mp4", "clips/film/1.mp4", "kframes/film/0.jpg", "kframes/film/1.jpg"]
-    assert "1 videos: 2 one-second clips written, 0 were there before." in capsys.readouterr().out
+    assert "1 video: 2 one-second clips written, 0 there before." in capsys.readouterr().out
 
 
 def test_a_skipped_movie_shows_in_the_exit_code(tmp_path, main, capsys):
@@ -65,7 +65,13 @@ def test_whole_videos_are_written_anew(tmp_path, main):
 
 
 @pytest.mark.parametrize(
-    "more", [[], ["--clip_root", "a", "--reencode_root", "b"], ["--clip_root", "a", "--end_second", "1"]]
+    "more",
+    [
+        [],
+        ["--clip_root", "a", "--reencode_root", "b"],
+        ["--clip_root", "a", "--end_second", "1"],
+        ["--clip_root", "a", "--process_num", "-3"],
+    ],
 )
 def test_arguments_that_do_not_go_together_are_refused(main, more):
     with pytest.raises(SystemExit) as stop:

@@ -1,6 +1,6 @@
 """Frames to H.264 files and pictures that are either whole or not there."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -12,10 +12,13 @@ import numpy as np
 from av.video.frame import PictureType
 from av.video.reformatter import VideoReformatter
 
+from alphaction.dataset.preparation.sound import Sound
 from alphaction.utils.errors import DataError
 from alphaction.utils.files import replaced_when_complete
 
 _JPEG_QUALITY = 95
+# Of a channel of sound; low rates cannot use more than so many of a sample.
+_BITS_A_SECOND, _BITS_A_SAMPLE = 80_000, 4
 
 
 def fitted_size(width: int, height: int, short_side: int) -> tuple[int, int]:
@@ -57,8 +60,9 @@ def write_video(
     rate: Fraction,
     size: tuple[int, int],
     options: Mapping[str, str],
+    sound: Sound | None = None,
 ) -> int:
-    """Writes an MP4 of H.264 by one thread and returns the number of its frames.
+    """Writes an MP4 of H.264, and of AAC if there is sound, by one thread; returns the number of its frames.
 
     Args:
         path: the file; it appears when it is complete.
@@ -67,6 +71,7 @@ def write_video(
         rate: frames a second, as the header says it.
         size: (width, height) of the frames.
         options: of the encoder libx264.
+        sound: its time 0 is that of the time stamps.
 
     Raises:
         DataError: the file cannot be written.
@@ -78,12 +83,17 @@ def write_video(
             stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
             stream.codec_context.time_base = time_base
             stream.options = {**options, "threads": "1"}
+            voice = _add_sound(container, sound) if sound else None
             for stamp, frame in frames:
                 _adopt_colours(stream.codec_context, frame, is_first=count == 0)
                 frame.pts, frame.time_base, frame.pict_type = stamp, time_base, PictureType.NONE
                 container.mux(stream.encode(frame))
                 count += 1
+                if voice:
+                    voice(stamp * time_base)
             container.mux(stream.encode(None))
+            if voice:
+                voice(None)
     except (OSError, av.FFmpegError) as error:
         raise DataError(f"Cannot write {path}: {error.strerror or error}. Finished files are kept.") from error
     return count
@@ -102,6 +112,21 @@ def write_picture(path: Path, frame: Any) -> None:
             partial.write_bytes(content.tobytes())
     except OSError as error:
         raise DataError(f"Cannot write {path}: {error.strerror or error}. Finished files are kept.") from error
+
+
+def _add_sound(container: Any, sound: Sound) -> Callable[[Fraction | None], None]:
+    """Adds a stream of AAC, and returns what writes the sound up to a time (None: to its end)."""
+    stream: Any = container.add_stream("aac", rate=sound.rate, layout=sound.layout)
+    channels = 1 if sound.layout == "mono" else 2
+    stream.bit_rate = channels * min(_BITS_A_SECOND, _BITS_A_SAMPLE * sound.rate)
+
+    def write(until: Fraction | None) -> None:
+        for frame in sound.until(until):
+            container.mux(stream.encode(frame))
+        if until is None:
+            container.mux(stream.encode(None))
+
+    return write
 
 
 def _adopt_colours(context: Any, frame: Any, *, is_first: bool) -> None:

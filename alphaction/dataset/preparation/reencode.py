@@ -1,4 +1,4 @@
-"""Whole videos written anew so that any of their frames is soon decoded."""
+"""Whole videos written anew so that any of their frames is soon decoded; their sound goes with them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from alphaction.dataset.preparation.encode import Scaler, fitted_size, write_video
+from alphaction.dataset.preparation.sound import open_sound
 from alphaction.dataset.preparation.stream import frames_from
 from alphaction.dataset.video_file import probe
 
@@ -47,10 +48,19 @@ class ReencodeJob:
     settings: ReencodeSettings
 
 
-def reencode_video(job: ReencodeJob) -> int:
-    """Writes a video anew and returns the number of its frames: all of them, at their times, without sound.
+@dataclass(frozen=True, slots=True)
+class Reencoded:
+    """What was written: the number of frames, and what is wrong with the sound (None: nothing, or there is none)."""
 
-    The first frame is at time 0, so that seconds from the first frame mean the same in both files.
+    num_frames: int
+    sound_fault: str | None
+
+
+def reencode_video(job: ReencodeJob) -> Reencoded:
+    """Writes a video anew: all of its frames and its sound, at their times.
+
+    The first frame is at time 0, so that seconds from the first frame mean the same in both files. Sound that cannot
+    be decoded is left out.
 
     Raises:
         VideoError: the video cannot be read.
@@ -58,14 +68,17 @@ def reencode_video(job: ReencodeJob) -> int:
     """
     info = probe(job.path)
     size = fitted_size(info.width, info.height, job.settings.short_side)
-    return write_video(
-        job.settings.output(job.path),
-        _stamped(job.path, info.start, Scaler(size)),
-        time_base=_TIME_BASE,
-        rate=Fraction(info.fps).limit_denominator(1001),
-        size=size,
-        options=job.settings.options(),
-    )
+    with open_sound(job.path, info) as (sound, fault):
+        num_frames = write_video(
+            job.settings.output(job.path),
+            _stamped(job.path, info.start, Scaler(size)),
+            time_base=_TIME_BASE,
+            rate=Fraction(info.fps).limit_denominator(1001),
+            size=size,
+            options=job.settings.options(),
+            sound=sound,
+        )
+        return Reencoded(num_frames, sound.fault if sound is not None else fault)
 
 
 def _stamped(path: Path, start: Fraction, scale: Scaler) -> Iterator[tuple[int, Any]]:

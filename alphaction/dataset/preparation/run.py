@@ -10,6 +10,7 @@ from alphaction.dataset.preparation.pool import run_jobs
 from alphaction.dataset.preparation.reencode import ReencodeJob, ReencodeSettings, reencode_video
 from alphaction.dataset.sources import VIDEO_SUFFIXES
 from alphaction.utils.errors import DataError
+from alphaction.utils.words import counted
 
 # Called with (units done, units in all).
 Progress = Callable[[int, int], None]
@@ -20,11 +21,12 @@ class Preparation:
     """What a run has done.
 
     Attributes:
-        unit: what is counted: "one-second clips" or "videos".
+        unit: what is counted: "one-second clip" or "video".
         num_movies: movies found.
         num_written: units written by this run.
         num_there: units of earlier runs.
         unread: why movies could not be read, or not to the end, by name.
+        sound_faults: what is wrong with the sound of videos whose picture is whole, by name.
         other_files: files that are no videos by their names.
     """
 
@@ -33,20 +35,22 @@ class Preparation:
     num_written: int = 0
     num_there: int = 0
     unread: dict[str, str] = field(default_factory=dict)
+    sound_faults: dict[str, str] = field(default_factory=dict)
     other_files: tuple[str, ...] = ()
 
     def describe(self) -> str:
         """Returns the outcome in sentences."""
-        lines = [
-            f"{self.num_movies} videos: {self.num_written} {self.unit} written, {self.num_there} were there before.",
-        ]
+        written = f"{counted(self.num_written, self.unit)} written, {self.num_there} there before"
+        lines = [f"{counted(self.num_movies, 'video')}: {written}."]
         if self.other_files:
             more = ", ..." if len(self.other_files) > 5 else ""
-            lines.append(
-                f"{len(self.other_files)} files are no videos by their names: {', '.join(self.other_files[:5])}{more}."
-            )
+            names = f"{_words(self.other_files[:5])}{more}"
+            lines.append(f"No video by its name: {counted(len(self.other_files), 'file')}, {names}.")
+        if self.sound_faults:
+            lines.append(f"Faults in the sound of {counted(len(self.sound_faults), 'video')}, the picture is whole:")
+            lines += [f"  {name}: {reason}" for name, reason in sorted(self.sound_faults.items())]
         if self.unread:
-            lines.append(f"{len(self.unread)} videos were skipped, or left before their end:")
+            lines.append(f"Skipped, or left before its end: {counted(len(self.unread), 'video')}:")
             lines += [f"  {name}: {reason}" for name, reason in sorted(self.unread.items())]
         return "\n".join(lines)
 
@@ -64,7 +68,7 @@ def prepare_clips(movie_root: Path, settings: ClipSettings, *, num_processes: in
         DataError: the folder holds no movie, or two of one name; a file cannot be written; no movie can be read.
     """
     movies, others = find_videos(movie_root)
-    done = Preparation("one-second clips", len(movies), other_files=others)
+    done = Preparation("one-second clip", len(movies), other_files=others)
     plans: list[MoviePlan] = []
     for path, plan, error in run_jobs(partial(plan_movie, settings=settings), movies, num_processes):
         if plan is None:
@@ -101,13 +105,15 @@ def reencode_videos(
     movies, others = find_videos(movie_root)
     if settings.root.resolve() == movie_root.resolve():
         raise DataError(f"{settings.root} is the folder of the videos itself; give another one for the new files.")
-    done = Preparation("videos", len(movies), other_files=others)
+    done = Preparation("video", len(movies), other_files=others)
     jobs = [ReencodeJob(path, settings) for path in movies if not settings.output(path).exists()]
     done.num_there = len(movies) - len(jobs)
-    for passed, (job, count, error) in enumerate(run_jobs(reencode_video, jobs, num_processes), start=1):
+    for passed, (job, written, error) in enumerate(run_jobs(reencode_video, jobs, num_processes), start=1):
         if error:
             done.unread[job.path.name] = error.reason
-        done.num_written += bool(count)
+        if written and written.sound_fault:
+            done.sound_faults[job.path.name] = written.sound_fault
+        done.num_written += written is not None
         progress(passed, len(jobs))
     _refuse_nothing(movie_root, done)
     return done
@@ -124,7 +130,8 @@ def find_videos(folder: Path) -> tuple[list[Path], tuple[str, ...]]:
     files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
     videos = [path for path in files if path.suffix.lower() in VIDEO_SUFFIXES]
     if not videos:
-        raise DataError(f"{folder} holds no video ({len(files)} other files); known endings: {_words(VIDEO_SUFFIXES)}.")
+        others = counted(len(files), "other file")
+        raise DataError(f"{folder} holds no video ({others}); known endings: {_words(VIDEO_SUFFIXES)}.")
     names = [path.stem for path in videos]
     twice = sorted({path.name for path in videos if names.count(path.stem) > 1})
     if twice:
@@ -135,7 +142,8 @@ def find_videos(folder: Path) -> tuple[list[Path], tuple[str, ...]]:
 def _refuse_nothing(folder: Path, done: Preparation) -> None:
     if len(done.unread) == done.num_movies:
         reasons = "\n".join(f"  {name}: {reason}" for name, reason in sorted(done.unread.items())[:10])
-        raise DataError(f"None of the {done.num_movies} videos of {folder} can be used:\n{reasons}")
+        none = "The only video" if done.num_movies == 1 else f"None of the {done.num_movies} videos"
+        raise DataError(f"{none} of {folder} can{'not' if done.num_movies == 1 else ''} be used:\n{reasons}")
 
 
 def _words(values: Sequence[str]) -> str:

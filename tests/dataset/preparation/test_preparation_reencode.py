@@ -31,9 +31,9 @@ def reencode(path, tmp_path, **changes):
 )
 def test_every_frame_is_there_at_its_time(tmp_path, name, changes):
     old = write_grey(tmp_path / name, 55, **changes)
-    new, count = reencode(old, tmp_path)
+    new, done = reencode(old, tmp_path)
     before, after = probe(old), probe(new)
-    assert count == 55 and after.duration == pytest.approx(before.duration, abs=0.002) and after.start == 0
+    assert done.num_frames == 55 and after.duration == pytest.approx(before.duration, abs=0.002) and after.start == 0
     times = [Fraction(i, 25) + Fraction(1, 100) for i in range(50)]
     shown = [decode_at_times(path, times, info.start) for path, info in ((old, before), (new, after))]
     assert shown[0].index.tolist() == shown[1].index.tolist()

@@ -43,9 +43,9 @@ def test_unreadable_movies_are_skipped_counted_and_named(movies, tmp_path):
     done = prepare(movies, tmp_path / "out", num_processes=2)
     assert done.num_movies == 4 and done.num_written == 5 and list(sorted(done.unread)) == ["bad.mp4", "empty.mkv"]
     text = done.describe()
-    assert "4 videos: 5 one-second clips written, 0 were there before." in text
-    assert "2 videos were skipped" in text and "empty.mkv: the file is empty (0 bytes)" in text
-    assert "1 files are no videos by their names: list.txt." in text
+    assert "4 videos: 5 one-second clips written, 0 there before." in text
+    assert "Skipped, or left before its end: 2 videos:" in text and "empty.mkv: the file is empty (0 bytes)" in text
+    assert "No video by its name: 1 file, list.txt." in text
 
 
 def test_an_interrupted_run_leaves_whole_files_and_goes_on(movies, tmp_path, monkeypatch):
@@ -70,9 +70,7 @@ def test_an_interrupted_run_leaves_whole_files_and_goes_on(movies, tmp_path, mon
 
 def test_a_folder_of_unreadable_movies_is_an_error(tmp_path):
     (tmp_path / "bad.mp4").write_bytes(b"no video")
-    with pytest.raises(
-        DataError, match=r"None of the 1 videos of .* can be used:\n  bad\.mp4: corrupt, or not a video"
-    ):
+    with pytest.raises(DataError, match=r"The only video of .* cannot be used:\n  bad\.mp4: corrupt, or not a video"):
         prepare(tmp_path, tmp_path / "out")
 
 

@@ -3,6 +3,7 @@
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from alphaction.dataset.video_file import probe
 
 # Packed B-frames in AVI, a picture of few frames a second with long gaps, sound behind the picture in Matroska.
 NAMES = ("v_ApplyEyeMakeup_g01_c01.avi", "classroom.gif", "flipping_a_pancake.mkv")
+
+HEARD_RATE = 16000
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -37,6 +40,29 @@ def test_a_real_movie_is_cut_to_what_it_shows(real_data: Path, tmp_path: Path) -
     images, count = decode_positions(settings.clip(movie.stem, 3), [0, 12])
     shown = decode_at_times(movie, [Fraction(3), Fraction(3) + Fraction(12, 25)], probe(movie).start).frames
     assert count == 25 and difference(shown[0], images[0]) < 6 and difference(shown[1], images[12]) < 6
+
+
+@pytest.mark.parametrize("name", ["v_ApplyEyeMakeup_g01_c01.avi", "flipping_a_pancake.mkv", "bigbuckbunny.mp4"])
+def test_a_real_video_sounds_the_same_at_the_same_times(real_data: Path, tmp_path: Path, name: str) -> None:
+    old, settings = real_data / "video" / name, ReencodeSettings(tmp_path)
+    assert reencode_video(ReencodeJob(old, settings)).sound_fault is None
+    one, two = (hear(path) for path in (old, settings.output(old)))
+    length = min(len(one), len(two))
+    assert abs(len(one) - len(two)) < 0.05 * HEARD_RATE
+    assert np.corrcoef(one[:length], two[:length])[0, 1] > 0.99
+
+
+def hear(path: Path) -> np.ndarray:
+    """Returns the sound from the first picture on, mixed to one channel."""
+    start, resampler, parts = probe(path).start, av.AudioResampler(format="fltp", layout="mono", rate=HEARD_RATE), []
+    with av.open(str(path)) as container:
+        for frame in container.decode(audio=0):
+            if not parts:
+                parts.append(np.zeros(max(round((frame.pts * frame.time_base - start) * HEARD_RATE), 0)))
+                early = max(round((start - frame.pts * frame.time_base) * HEARD_RATE), 0)
+            frame.pts = None
+            parts += [block.to_ndarray()[0] for block in resampler.resample(frame)]
+    return np.concatenate(parts)[early:]
 
 
 def difference(one: np.ndarray, two: np.ndarray) -> float:
