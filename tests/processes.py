@@ -16,7 +16,8 @@ def run_in_processes(function: Callable[..., None], *arguments: Any, world_size:
 
     The function stands at the top of its module.
     """
-    method = "fork" if sys.platform == "linux" else "spawn"  # a fork has torch imported already
+    # A fork has torch imported already, but cannot use a CUDA that its parent has used.
+    method = "fork" if sys.platform == "linux" and not torch.cuda.is_initialized() else "spawn"
     with tempfile.TemporaryDirectory() as folder:
         words = (function, world_size, str(Path(folder) / "store"), arguments)
         mp.start_processes(_enter, args=words, nprocs=world_size, start_method=method)

@@ -32,6 +32,41 @@ def test_a_run_trains_tests_and_resumes_on_the_device(
     assert run_tool(lambda: train(parse_train_flags(["--adjust-lr", "--skip-val-in-train", *longer]))) == 0
 
 
+@pytest.mark.parametrize("amp", ["off", "bf16", "fp16"])
+def test_fine_tuning_releases_averages_and_resumes_on_the_device(
+    amp: str, tiny_words: list[str], tmp_path: Path
+) -> None:
+    words = [
+        *tiny_words,
+        *("DEVICE", "cuda", "SOLVER.AMP", amp, "OUTPUT_DIR", str(tmp_path), "SOLVER.OPTIMIZER", "adamw"),
+        *(
+            "SOLVER.BASE_LR",
+            "1e-3",
+            "SOLVER.EMA_DECAY",
+            "0.9",
+            "SOLVER.SAVE_BEST",
+            "True",
+            "SOLVER.CLIP_GRAD_NORM",
+            "1.0",
+        ),
+        *("FINETUNE.STRATEGY", "adaptive", "FINETUNE.EPOCH_ITERS", "2", "FINETUNE.LOG_GRAD_NORMS", "True"),
+        *("FINETUNE.ADAPTIVE.PATIENCE", "1", "FINETUNE.ADAPTIVE.FIRST_EPOCH", "0"),
+        *("FINETUNE.ADAPTIVE.MIN_IMPROVEMENT", "1.0", "SOLVER.SCHEDULER", "plateau"),
+    ]
+    assert run_tool(lambda: train(parse_train_flags([*words, "SOLVER.MAX_ITER", "3"]))) == 0
+    frozen = torch.load(tmp_path / "model_final.pth", weights_only=True)["model"][
+        "backbone.slow.res_nl3.res_0.btnk.conv1.conv.weight"
+    ]
+    assert run_tool(lambda: train(parse_train_flags([*words, "SOLVER.MAX_ITER", "8"]))) == 0
+    parts = torch.load(tmp_path / "model_final.pth", weights_only=True)
+    assert parts["finetune"]["trained"] == ["res3", "res4", "res5", "head"]
+    assert not torch.equal(parts["model"]["backbone.slow.res_nl3.res_0.btnk.conv1.conv.weight"], frozen)
+    assert not torch.equal(
+        parts["ema"]["roi_heads.action.predictor.cls_score.weight"],
+        parts["model"]["roi_heads.action.predictor.cls_score.weight"],
+    )
+
+
 @pytest.mark.parametrize("words_name", ["tiny_words", "interaction_words"])
 def test_the_device_gives_the_logits_of_the_cpu(words_name: str, request: pytest.FixtureRequest) -> None:
     words = request.getfixturevalue(words_name)

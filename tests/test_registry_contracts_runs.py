@@ -1,5 +1,6 @@
-"""Every registered task, dataset, evaluator and schedule goes through its contract on the generated data."""
+"""Every registered task, dataset, evaluator, schedule and optimizer goes through its contract on the generated data."""
 
+import copy
 import math
 
 import pytest
@@ -14,7 +15,8 @@ from alphaction.dataset.build import make_data_loader
 from alphaction.dataset.datasets.synthetic import SyntheticFiles
 from alphaction.dataset.registry import DATASETS
 from alphaction.evaluation.base import EVALUATORS, EvaluationResult
-from alphaction.solver.build import SCHEDULERS
+from alphaction.solver import OPTIMIZERS, SCHEDULERS, Span
+from alphaction.solver.schedules import build_warm_up
 from alphaction.structures.clip import ClipKey, ClipSample, Draw
 from alphaction.tasks.base import TASKS
 from alphaction.utils.registry import import_submodules
@@ -82,9 +84,42 @@ def test_tasks_train_predict_and_evaluate(name: str, cfg: CfgNode) -> None:
 @pytest.mark.parametrize("name", list(SCHEDULERS))
 def test_schedules_are_closed_forms_that_warm_up_and_never_rise_again(name: str) -> None:
     solver = load_cfg(None, ["SOLVER.WARMUP_ITERS", "10", "SOLVER.STEPS", "(40, 60)"]).SOLVER
-    factor = SCHEDULERS.get(name)(solver, 80)
+    solver.SCHEDULER = name
+    factor = SCHEDULERS.get(name)(solver, Span(0, 80, 40, drops=(50,)))
     values = [factor(iteration) for iteration in range(80)]
     assert values == [factor(iteration) for iteration in range(80)]
-    assert values[0] == pytest.approx(solver.WARMUP_FACTOR, rel=0.01)
-    assert values[:11] == sorted(values[:11])
-    assert values[10:] == sorted(values[10:], reverse=True) and min(values) >= 0
+    top = values.index(max(values))
+    assert 0 < top < 40 and 0.5 < values[top] <= 1 and min(values) >= 0
+    assert values[: top + 1] == sorted(values[: top + 1]) and values[top:] == sorted(values[top:], reverse=True)
+    assert values[-1] < values[top]
+
+    alone = build_warm_up(solver, Span(0, 80, 40))
+    assert alone(0) == pytest.approx(values[0]) and {alone(iteration) for iteration in range(40, 80)} == {1.0}
+    later = SCHEDULERS.get(name)(solver, Span(30, 80, 40, drops=(50,)))
+    assert later(30) == pytest.approx(values[0], abs=0.1) and later(79) <= later(40)
+
+
+@pytest.mark.parametrize("name", list(OPTIMIZERS))
+def test_optimizers_move_what_has_a_gradient_and_go_on_from_a_saved_state(name: str) -> None:
+    solver = load_cfg(None, ["SOLVER.WEIGHT_DECAY", "0.1"]).SOLVER
+
+    def start() -> tuple[torch.nn.Linear, torch.optim.Optimizer]:
+        layer = torch.nn.Linear(2, 2)
+        torch.nn.init.constant_(layer.weight, 1.0)
+        torch.nn.init.constant_(layer.bias, 1.0)
+        groups = [{"params": [p], "lr": 0.1, "weight_decay": 0.1} for p in layer.parameters()]
+        return layer, OPTIMIZERS.get(name)(groups, solver)
+
+    def step(layer: torch.nn.Linear, optimizer: torch.optim.Optimizer) -> None:
+        layer.weight.grad = torch.full_like(layer.weight, 0.5)
+        optimizer.step()
+
+    layer, optimizer = start()
+    step(layer, optimizer)
+    assert (layer.weight < 1).all() and (layer.bias == 1).all() and layer.bias not in optimizer.state
+    other, resumed = start()
+    other.load_state_dict(layer.state_dict())
+    resumed.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+    step(layer, optimizer)
+    step(other, resumed)
+    assert torch.equal(layer.weight, other.weight)

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,13 @@ from alphaction.utils.errors import CheckpointError
 
 logger = logging.getLogger(__name__)
 
-# What a run cannot go on without; ``rng`` and others may stand beside them.
-PARTS = ("model", "optimizer", "scheduler", "iteration", "task", "config")
+# What every file has that is written here, and what a run cannot go on without; others may stand beside them.
+WEIGHT_PARTS = ("model", "iteration", "task", "config")
+PARTS = (*WEIGHT_PARTS, "optimizer", "scheduler")
 
 _LAST = "last_checkpoint"
 _FINAL = "model_final.pth"
+_BEST = "model_best.pth"
 _NUMBERED = re.compile(r"model_(\d{7,})\.pth")
 _MEMORY = re.compile(r"memory_(\d{7,})\.safetensors")
 # What ``torch.load(weights_only=True)`` gives back as it was.
@@ -35,8 +37,9 @@ class Checkpointer:
 
     Args:
         output_dir: the run's folder; created at the first save.
-        kept: numbered checkpoints to keep, newest first; 0 keeps all. ``model_final.pth`` and the file
-            ``last_checkpoint`` names are never removed. A checkpoint's ``memory_<iteration>.safetensors`` goes with it.
+        kept: numbered checkpoints to keep, newest first; 0 keeps all. ``model_final.pth``, ``model_best.pth`` and the
+            file ``last_checkpoint`` names are never removed. A checkpoint's ``memory_<iteration>.safetensors`` goes
+            with it.
     """
 
     def __init__(self, output_dir: str | Path, *, kept: int = 0) -> None:
@@ -64,10 +67,7 @@ class Checkpointer:
         path = self.output_dir / (_FINAL if is_final else f"model_{iteration:07d}.pth")
         if not is_main_process():
             return path
-        content = {**parts, "iteration": iteration}
-        if absent := [name for name in PARTS if name not in content]:
-            raise TypeError(f"A checkpoint needs {', '.join(absent)} to be resumed from.")
-        _require_plain(content, "checkpoint")
+        content = _complete(parts, iteration, PARTS)
         write_atomically(path, lambda temporary: _save(content, temporary))
         write_atomically(self.output_dir / _LAST, lambda temporary: _write_text(temporary, path.name))
         logger.info("Saved %s after %d iterations.", path, iteration)
@@ -75,6 +75,27 @@ class Checkpointer:
         if is_final:
             self._remove_memories_but(iteration)
         return path
+
+    def save_best(self, iteration: int, parts: Mapping[str, Any]) -> Path:
+        """Writes ``model_best.pth`` in place of an earlier one and returns its path; no run is resumed from it.
+
+        Args:
+            iteration: steps finished; added to the parts.
+            parts: ``model`` and ``task`` as state dicts and ``config`` as text; others may be added.
+
+        Raises:
+            CheckpointError: the folder cannot be written, or the disk is full.
+            TypeError: a part is not given, or holds something that could not be read back safely.
+        """
+        path = self.output_dir / _BEST
+        if is_main_process():
+            content = _complete(parts, iteration, WEIGHT_PARTS)
+            write_atomically(path, lambda temporary: _save(content, temporary))
+        return path
+
+    def has_best(self) -> bool:
+        """Returns whether the folder holds the weights of a best evaluation."""
+        return (self.output_dir / _BEST).is_file()
 
     def has_checkpoint(self) -> bool:
         """Returns whether the folder says what to resume from."""
@@ -153,6 +174,15 @@ def _read_run(path: Path) -> dict[str, Any]:
             "weights, set MODEL.WEIGHT to it and choose another OUTPUT_DIR."
         )
     return parts
+
+
+def _complete(parts: Mapping[str, Any], iteration: int, needed: Sequence[str]) -> dict[str, Any]:
+    """Returns what goes into a file, after checking that it is all there and can be read back."""
+    content = {**parts, "iteration": iteration}
+    if absent := [name for name in needed if name not in content]:
+        raise TypeError(f"A checkpoint needs {', '.join(absent)}.")
+    _require_plain(content, "checkpoint")
+    return content
 
 
 def _require_plain(value: Any, where: str) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from alphaction.config import get_cfg
 from alphaction.utils.errors import CheckpointError
 from alphaction.utils.logger import format_table
 
@@ -16,14 +17,27 @@ _OF_LOADER = ("SAMPLING", "REPEAT_THRESHOLD", "ASPECT_RATIO_GROUPING")
 # of MODEL.WEIGHT were replaced by the checkpoint's.
 _FREE = {
     "MODEL.WEIGHT",
+    "MODEL.WEIGHT_LABELS",
+    "MODEL.WEIGHT_RENAME",
+    "MODEL.INFLATE",
+    "MODEL.INPUT_CHANNELS",
     "SOLVER.CHECKPOINT_PERIOD",
     "SOLVER.EVAL_PERIOD",
     "SOLVER.LOG_PERIOD",
     "SOLVER.CHECKPOINTS_KEPT",
+    "SOLVER.SAVE_BEST",
+    "SOLVER.EARLY_STOP_PATIENCE",
+    "SOLVER.EARLY_STOP_MIN_DELTA",
 }
-_MAY_GROW = {"SOLVER.MAX_ITER", "SOLVER.MAX_EPOCHS"}
+# Free as well, unless schedule or strategy follow the metric.
+_METRIC = {"SOLVER.MONITOR", "SOLVER.MONITOR_MODE"}
+_FOLLOW_METRIC = {"plateau", "adaptive", "fixed"}
+_MAY_GROW = {"SOLVER.MAX_ITER", "SOLVER.MAX_EPOCHS", "FINETUNE.FIXED.PHASE2_EPOCHS"}
 # A schedule of this name stretches over the whole run: a longer run means other rates from the start.
-_WHOLE_RUN_SCHEDULES = {"half_period_cosine"}
+_WHOLE_RUN_SCHEDULES = {"half_period_cosine", "polynomial", "one_cycle"}
+# What --adjust-lr lets differ, and what not even then: one optimizer cannot go on with the state of another.
+_ADJUSTABLE = ("SOLVER.", "FINETUNE.")
+_NOT_ADJUSTABLE = {"SOLVER.OPTIMIZER"}
 _ABSENT = "(not set)"
 
 
@@ -31,15 +45,17 @@ def compare_configs(saved_text: str, current_text: str) -> list[tuple[str, Any, 
     """Returns (key, saved value, current value) of the keys that would make a resumed run another run.
 
     Compared are MODEL, DATASETS, INPUT, SOLVER, FINETUNE and the loader's sampling of two dumped configs (YAML).
-    MODEL.WEIGHT, the periods and CHECKPOINTS_KEPT may differ; the length of the run may grow, unless the schedule
-    depends on it.
+    MODEL.WEIGHT and how it is read may differ, and what decides only when something is written, kept or ended; the
+    length of the run may grow, unless the schedule depends on it. A key that did not exist yet when the run was saved
+    had the default of today.
     """
-    saved, current = _flat(saved_text), _flat(current_text)
+    current, defaults = _flat(current_text), _flat(get_cfg().dump())
+    saved = {key: defaults[key] for key in current.keys() & defaults.keys()} | _flat(saved_text)
     return [
         (key, saved.get(key, _ABSENT), current.get(key, _ABSENT))
         for key in sorted(saved.keys() | current.keys())
         if saved.get(key, _ABSENT) != current.get(key, _ABSENT)
-        and key not in _FREE
+        and not _is_free(key, current)
         and not _may_grow(key, saved, current)
     ]
 
@@ -51,19 +67,19 @@ def check_same_run(saved_text: str, current_text: str, output_dir: str | Path, *
         saved_text: the checkpoint's ``config``.
         current_text: the dumped config of this start.
         output_dir: the folder, for the message.
-        adjust_lr: SOLVER may differ, because schedule and rates are to come from the current config.
+        adjust_lr: SOLVER and FINETUNE may differ, because rates, schedule and strategy are to come from the current
+            config; SOLVER.OPTIMIZER may not.
 
     Raises:
         CheckpointError: the configs differ; the message lists the keys and what to do.
     """
-    differing = [
-        row for row in compare_configs(saved_text, current_text) if not (adjust_lr and row[0].startswith("SOLVER."))
-    ]
+    rows = compare_configs(saved_text, current_text)
+    differing = [row for row in rows if not (adjust_lr and _is_adjustable(row[0]))]
     if not differing:
         return
     ways = ["start the run anew with another OUTPUT_DIR", "or resume with the saved values"]
-    if all(key.startswith("SOLVER.") for key, _, _ in differing):
-        ways.insert(0, "add --adjust-lr to go on with the new schedule and rates")
+    if all(_is_adjustable(key) for key, _, _ in differing):
+        ways.insert(0, "add --adjust-lr to go on with the new rates, schedule and fine-tuning")
     raise CheckpointError(
         f"{output_dir} holds a run with another config; resuming it would mix the two:\n"
         f"{format_table(['key', 'saved', 'now'], differing)}\n"
@@ -87,6 +103,15 @@ def _leaves(value: Any) -> Iterator[tuple[str, Any]]:
         return
     for name, entry in value.items():
         yield from ((f".{name}{key}", leaf) for key, leaf in _leaves(entry))
+
+
+def _is_free(key: str, current: Mapping[str, Any]) -> bool:
+    followers = {current.get("SOLVER.SCHEDULER"), current.get("FINETUNE.STRATEGY")}
+    return key in _FREE or (key in _METRIC and not followers & _FOLLOW_METRIC)
+
+
+def _is_adjustable(key: str) -> bool:
+    return key.startswith(_ADJUSTABLE) and key not in _NOT_ADJUSTABLE
 
 
 def _may_grow(key: str, saved: Mapping[str, Any], current: Mapping[str, Any]) -> bool:

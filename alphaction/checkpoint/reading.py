@@ -1,5 +1,6 @@
 """Tensors out of a file, and nothing that the file could make us run."""
 
+import logging
 import pickle
 import re
 import warnings
@@ -14,8 +15,12 @@ from torch import Tensor
 from alphaction.utils.errors import CheckpointError
 from alphaction.utils.published import find_weights
 
+logger = logging.getLogger(__name__)
+
 # Where programs of this field put the weights inside what they save; a file may also be the bare dictionary.
 _CONTAINERS = ("model", "state_dict", "model_state")
+# The part of a checkpoint with the running mean of the weights (SOLVER.EMA_DECAY), by the names of ``model``.
+MEAN = "ema"
 
 # Classes that AlphAction pickled beside its weights (features of persons). They are never imported: a name in this
 # list becomes an empty shell, so that the weights around it can be read.
@@ -53,7 +58,8 @@ def _plain_dict(*factory: Any) -> dict[Any, Any]:
 def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], tuple[tuple[str, str], ...]]:
     """Returns the weights of a .pth, .pt, .pkl or .safetensors file on the CPU, and (key, reason) of what is none.
 
-    The weights are the bare dictionary, or stand under ``model``, ``state_dict`` or ``model_state``.
+    The weights are the bare dictionary, or stand under ``model``, ``state_dict`` or ``model_state``. Their running mean
+    goes first, where a checkpoint has one beside them.
 
     Raises:
         CheckpointError: no such file, unreadable, holds objects other than tensors and plain values, or no tensor.
@@ -61,6 +67,9 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], tuple[tuple[str, 
     path = Path(path)
     content = read_file(path)
     inner = next((content[name] for name in _CONTAINERS if isinstance(content.get(name), Mapping)), content)
+    if has_mean(content):
+        inner = content[MEAN]
+        logger.info('%s: taking the running mean of the weights (part "%s").', path, MEAN)
     reasons = {str(key): _why_unusable(value) for key, value in inner.items()}
     tensors = {str(key): value for key, value in inner.items() if not reasons[str(key)]}
     if not tensors:
@@ -70,6 +79,12 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], tuple[tuple[str, 
             f"under one of {', '.join(_CONTAINERS)}. Convert other formats (Caffe2 pickles, say) to it first."
         )
     return tensors, tuple((key, reason) for key, reason in reasons.items() if reason)
+
+
+def has_mean(content: Mapping[str, Any]) -> bool:
+    """Returns whether a checkpoint holds the running mean of all its weights too."""
+    weights, mean = content.get("model"), content.get(MEAN)
+    return isinstance(weights, Mapping) and isinstance(mean, Mapping) and weights.keys() == mean.keys()
 
 
 def read_file(path: Path) -> dict[str, Any]:

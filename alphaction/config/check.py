@@ -8,19 +8,24 @@ from typing import Any
 from yacs.config import CfgNode
 
 from alphaction.config.defaults import _C
+from alphaction.config.finetune_rules import finetune_problems
 from alphaction.config.load import flat_keys
+from alphaction.config.renames import rename_problems
+from alphaction.config.solver_rules import schedule_problems, solver_problems
 from alphaction.utils.errors import ConfigError
 
 _CHOICES = {
+    "MODEL.INFLATE": ("", "mean", "centre"),
+    "MODEL.INPUT_CHANNELS": ("", "preserve", "repeat"),
     "MODEL.ROI_ACTION_HEAD.POOLER_TYPE": ("align3d", "pooling3d"),
     "MODEL.IA_STRUCTURE.STRUCTURE": ("serial", "dense", "parallel"),
     "MODEL.IA_STRUCTURE.FUSION": ("add", "concat"),
     "MODEL.ROI_ACTION_HEAD.CLASS_WEIGHTING": ("none", "inverse_frequency", "given"),
     "DATALOADER.SAMPLING": ("uniform", "repeat_factor", "class_balanced"),
     "DATALOADER.START_METHOD": ("", "fork", "spawn", "forkserver"),
-    "SOLVER.SCHEDULER": ("warmup_multi_step", "half_period_cosine"),
     "SOLVER.WARMUP_METHOD": ("linear", "constant"),
     "SOLVER.AMP": ("off", "bf16", "fp16"),
+    "SOLVER.MONITOR_MODE": ("max", "min"),
 }
 _AT_LEAST_ONE = (
     "INPUT.FRAME_NUM",
@@ -96,8 +101,10 @@ def check_cfg(cfg: CfgNode, world_size: int = 1, *, needs: Collection[str] = (),
         ConfigError: one line a problem: key, value, rule, remedy.
     """
     values = flat_keys(cfg)
-    problems = [*_datasets(values, needs), *_ranges(values), *_clip(values), *_classes(values), *_interaction(values)]
-    problems += [*(_schedule(values) if trains else ()), *_shares(values, world_size, trains)]
+    problems = rename_problems(values["MODEL.WEIGHT_RENAME"])
+    problems += [*_datasets(values, needs), *_ranges(values), *_clip(values), *_classes(values), *_interaction(values)]
+    problems += [*solver_problems(values), *(schedule_problems(values) if trains else ())]
+    problems += [*finetune_problems(values), *_shares(values, world_size, trains)]
     if problems:
         raise ConfigError("The configuration cannot run:\n" + "\n".join(f"- {line}" for line in problems))
 
@@ -189,18 +196,6 @@ def _class_weights(values: dict[str, Any]) -> Iterator[str]:
         )
     if not all(0 <= weight < math.inf for weight in weights):
         yield f"MODEL.ROI_ACTION_HEAD.CLASS_WEIGHTS is {tuple(weights)}; it takes numbers that are not negative."
-
-
-def _schedule(values: dict[str, Any]) -> Iterator[str]:
-    steps, length = list(values["SOLVER.STEPS"]), values["SOLVER.MAX_ITER"]
-    if values["SOLVER.SCHEDULER"] == "warmup_multi_step":
-        if steps != sorted(set(steps)) or (steps and steps[0] < 1):
-            yield f"SOLVER.STEPS {tuple(steps)} must rise and begin above 0."
-        if steps and steps[-1] >= length and not values["SOLVER.MAX_EPOCHS"]:
-            yield (
-                f"SOLVER.STEPS {tuple(steps)} must lie below SOLVER.MAX_ITER {length}: "
-                "a later step would never happen. Lower STEPS or raise MAX_ITER; STEPS () takes none."
-            )
 
 
 def _shares(values: dict[str, Any], world_size: int, trains: bool) -> Iterator[str]:

@@ -22,6 +22,19 @@ _C.MODEL = CN()
 # can be put by hand; "torchvision:R2Plus1D_18_Weights.KINETICS400_V1" is a certain one of its files. A checkpoint found
 # in OUTPUT_DIR goes first.
 _C.MODEL.WEIGHT = ""
+# Label file of the classes that MODEL.WEIGHT was trained on, in any form a data set's label_file may have, every class
+# in it: --transfer then takes over the head's rows by class name. "" is what the file says itself, as checkpoints of
+# this program do; a file that says nothing is loaded by position.
+_C.MODEL.WEIGHT_LABELS = ""
+# [regular expression, replacement] pairs, applied in order to the keys of MODEL.WEIGHT before they are matched with the
+# model's: [['^layer(\\d)[.]', 'backbone.res_nl\\1.']]. Keys are as the file has them, with a leading "module." if any.
+_C.MODEL.WEIGHT_RENAME = []
+# How a 2D kernel of MODEL.WEIGHT fills a 3D one: "mean" spreads it evenly over time (Carreira and Zisserman 2017),
+# "centre" puts it into the middle frame and 0 elsewhere. "": not at all, the shapes must be equal.
+_C.MODEL.INFLATE = ""
+# How a first convolution over RGB fills one over C other channels, with the mean over the three for each: "preserve"
+# times 3 / C, which keeps the size of the response; "repeat" as it is (Wang et al. 2016). "": not at all.
+_C.MODEL.INPUT_CHANNELS = ""
 
 _C.MODEL.BACKBONE = CN()
 # Registered backbone: Slowfast-Resnet50, Slowfast-Resnet101, Slowfast-Tiny; I3D-Resnet50, I3D-Resnet101, which see
@@ -250,17 +263,44 @@ _C.SOLVER.BASE_LR = 0.02
 # Factors on the learning rate of biases, and of interaction layers.
 _C.SOLVER.BIAS_LR_FACTOR = 2
 _C.SOLVER.IA_LR_FACTOR = 1.0
+# Rule that turns gradients into steps: "sgd" with MOMENTUM, "adam" (weight decay as a part of the gradient) or "adamw"
+# (weight decay apart from it).
+_C.SOLVER.OPTIMIZER = "sgd"
 # Momentum of SGD.
 _C.SOLVER.MOMENTUM = 0.9
-# Weight decay of weights, of biases, and of batch norm.
+# Of Adam and AdamW: how slowly the means of gradients and of their squares forget, and what is added to the root.
+_C.SOLVER.BETAS = (0.9, 0.999)
+_C.SOLVER.EPSILON = 1e-08
+# Weight decay of weights, of biases, and of normalisation layers (of a batch norm with its bias; the bias of a layer or
+# group norm is one of the biases). Position tables and class tokens count as weights.
 _C.SOLVER.WEIGHT_DECAY = 0.0001
 _C.SOLVER.WEIGHT_DECAY_BIAS = 0.0
 _C.SOLVER.WEIGHT_DECAY_BN = 0.0
-# "warmup_multi_step" or "half_period_cosine"; both count iterations.
+# How the rate goes on after the warm-up; all count iterations:
+# "warmup_multi_step": x GAMMA at each of STEPS. "half_period_cosine": half a cosine down to MIN_LR_FACTOR at the end.
+# "polynomial": (1 - share of the run) ^ POLYNOMIAL_POWER, down to MIN_LR_FACTOR. "exponential": x GAMMA in every
+# DECAY_ITERS iterations, evenly. "plateau": x PLATEAU_FACTOR when MONITOR has not become better in PLATEAU_PATIENCE + 1
+# evaluations. "one_cycle" (Smith and Topin 2018): up to BASE_LR and down again, with its own warm-up in place of the
+# one below.
 _C.SOLVER.SCHEDULER = "warmup_multi_step"
-# Factor on the rate at each of STEPS (iterations); multi-step only.
+# Factor on the rate at each of STEPS (iterations), or in every DECAY_ITERS of "exponential".
 _C.SOLVER.GAMMA = 0.1
 _C.SOLVER.STEPS = (33750, 67500)
+# Iterations in which "exponential" multiplies the rate by GAMMA; 0 is one epoch.
+_C.SOLVER.DECAY_ITERS = 0
+# Least rate over BASE_LR of "half_period_cosine", "polynomial" and "plateau".
+_C.SOLVER.MIN_LR_FACTOR = 0.0
+# Exponent of "polynomial"; 1 is a straight line.
+_C.SOLVER.POLYNOMIAL_POWER = 1.0
+# "one_cycle": share of the run in which the rate rises; BASE_LR over the first rate; the first rate over the last.
+_C.SOLVER.ONE_CYCLE_RISE = 0.3
+_C.SOLVER.ONE_CYCLE_START_DIVISOR = 25.0
+_C.SOLVER.ONE_CYCLE_END_DIVISOR = 10000.0
+# "plateau": factor on the rate, evaluations without a better value that are put up with, and by how much a value must
+# be better to count.
+_C.SOLVER.PLATEAU_FACTOR = 0.2
+_C.SOLVER.PLATEAU_PATIENCE = 3
+_C.SOLVER.PLATEAU_MIN_DELTA = 0.0
 # Warm-up: from WARMUP_FACTOR times the rate, over WARMUP_ITERS iterations, "linear" or "constant".
 _C.SOLVER.WARMUP_ON = True
 _C.SOLVER.WARMUP_FACTOR = 1.0 / 3
@@ -277,12 +317,126 @@ _C.SOLVER.LOG_PERIOD = 20
 _C.SOLVER.CLIP_GRAD_NORM = 0.0
 # Arithmetic of the forward pass: "off" (float32), "bf16", or "fp16" with a scaled loss.
 _C.SOLVER.AMP = "off"
+# The metric that "plateau", SAVE_BEST, EARLY_STOP_PATIENCE and the fine-tuning strategy "adaptive" look at: a name of
+# an "eval" line in metrics.jsonl; "" is the task's main one, of the first of DATASETS.TEST. "max": the larger the
+# better; "min": the smaller.
+_C.SOLVER.MONITOR = ""
+_C.SOLVER.MONITOR_MODE = "max"
+# Keep the weights of the evaluation with the best MONITOR as model_best.pth.
+_C.SOLVER.SAVE_BEST = False
+# End the training when so many evaluations in a row have not made MONITOR better by EARLY_STOP_MIN_DELTA; 0 is off.
+_C.SOLVER.EARLY_STOP_PATIENCE = 0
+_C.SOLVER.EARLY_STOP_MIN_DELTA = 0.0
+# Share of the old value that a running mean of the weights keeps at each step (such as 0.999); the mean is what is
+# evaluated and saved for tests, beside the weights that train. 0 is off.
+_C.SOLVER.EMA_DECAY = 0.0
+
+_C.FINETUNE = CN()
+# Which parts of the model train at what time: a registered strategy.
+# "none": everything from the start. "static": what STATIC.TRAIN names. "fixed": the head, then the last blocks too.
+# "progressive": one layer more every few epochs, from the last. "early_gradual": block after block until a share of the
+# backbone trains. "adaptive": one layer more whenever MONITOR stands still. "phases": what PHASES lists.
+# "backbone_at_epoch": the head, then the backbone at a rate of its own.
+_C.FINETUNE.STRATEGY = "none"
+# Length in iterations of what the keys below call an epoch; 0 is an epoch of the training data. With 1 they count
+# iterations.
+_C.FINETUNE.EPOCH_ITERS = 0
+# Rates over SOLVER.BASE_LR: of the head, and of the backbone's last layer.
+_C.FINETUNE.HEAD_LR_FACTOR = 1.0
+_C.FINETUNE.BACKBONE_LR_FACTOR = 1.0
+# Rate of each layer of the backbone over that of the layer behind it (layer-wise decay); 1 is no decay.
+_C.FINETUNE.LAYER_LR_DECAY = 1.0
+# More factors on the rates of single units or layers: [["layer4", 0.5], ["stem", 0.1]].
+_C.FINETUNE.UNIT_LR_FACTORS = []
+# What the schedule does when units are released: "none": they join it where it is; "released": it starts anew for them,
+# with its warm-up, over the iterations that are left; "all": it does so for everything that trains.
+_C.FINETUNE.RESTART_SCHEDULE = "none"
+# Batch norms of frozen parts, and of parts that train. "eval": stored statistics and frozen weights. "batch":
+# statistics of each batch, which are not stored, and frozen weights. "track": moving statistics and frozen weights.
+# "affine": stored statistics and trained weights. "train": moving statistics and trained weights. FROZEN_BN batch norms
+# never change.
+_C.FINETUNE.BN_OF_FROZEN = "eval"
+_C.FINETUNE.BN_OF_TRAINED = "train"
+# Release a norm behind the last block (of MViT) with the first block; it is frozen otherwise.
+_C.FINETUNE.RELEASE_NORM = False
+# Release the stem too, as the last of the blocks or layers.
+_C.FINETUNE.RELEASE_STEM = False
+# Write the norm of each unit's gradients, after CLIP_GRAD_NORM, to the metrics, as grad_norm/<unit>, every LOG_PERIOD
+# iterations.
+_C.FINETUNE.LOG_GRAD_NORMS = False
+
+_C.FINETUNE.STATIC = CN()
+# Units or layers that train: names of the [PARAMS] table, layers such as "layer4", "head", "backbone" or "all".
+_C.FINETUNE.STATIC.TRAIN = ("head",)
+
+_C.FINETUNE.FIXED = CN()
+# Epochs with a frozen backbone, and epochs after that. Together they are the length of the run.
+_C.FINETUNE.FIXED.PHASE1_EPOCHS = 8
+_C.FINETUNE.FIXED.PHASE2_EPOCHS = 15
+# Layers (of MViT: blocks) from the last one that train in phase 2.
+_C.FINETUNE.FIXED.UNFREEZE_BLOCKS = 3
+# Factor on the backbone's rate in phase 2, and the head's rate over the backbone's then.
+_C.FINETUNE.FIXED.PHASE2_BACKBONE_LR_SCALE_FACTOR = 1.0
+_C.FINETUNE.FIXED.PHASE2_HEAD_LR_RATIO = 5.0
+# In phase 1 the schedule waits, and the rate falls by this factor when MONITOR has not become better in patience + 1
+# epochs; a patience of -1 is off.
+_C.FINETUNE.FIXED.PHASE1_PLATEAU_PATIENCE = 3
+_C.FINETUNE.FIXED.PHASE1_PLATEAU_FACTOR = 0.2
+
+_C.FINETUNE.PROGRESSIVE = CN()
+# Epochs between two releases; the first comes after so many.
+_C.FINETUNE.PROGRESSIVE.EVERY_N_EPOCHS = 1
+# Layers (of MViT: blocks) released at most; 0 is all.
+_C.FINETUNE.PROGRESSIVE.MAX_UNITS = 4
+# Epochs in which a layer is released, in place of every n: (2, 5, 9).
+_C.FINETUNE.PROGRESSIVE.EPOCHS = ()
+
+_C.FINETUNE.EARLY_GRADUAL = CN()
+# Epochs with a frozen backbone.
+_C.FINETUNE.EARLY_GRADUAL.FREEZE_EPOCHS = 1
+# Blocks released at the start of each epoch after that, from the last one.
+_C.FINETUNE.EARLY_GRADUAL.BLOCKS_PER_EPOCH = 1
+# Share of the backbone's parameters to release, and when to stop: "reach": with the block that reaches it;
+# "not_exceed": before that one; "closest": whichever of the two is nearer.
+_C.FINETUNE.EARLY_GRADUAL.TARGET_RATIO = 0.5
+_C.FINETUNE.EARLY_GRADUAL.TARGET_MODE = "reach"
+
+_C.FINETUNE.ADAPTIVE = CN()
+# Epochs in a row without a better MONITOR after which one more layer is released.
+_C.FINETUNE.ADAPTIVE.PATIENCE = 2
+# By how much MONITOR must be better to count (0.005 of a mAP or accuracy is half a point).
+_C.FINETUNE.ADAPTIVE.MIN_IMPROVEMENT = 0.005
+# The first epoch, from 0, whose metric is looked at.
+_C.FINETUNE.ADAPTIVE.FIRST_EPOCH = 1
+# Layers (of MViT: blocks) released at most; 0 is all.
+_C.FINETUNE.ADAPTIVE.MAX_UNITS = 4
+
+# For "phases": what trains for how long, one after the other: [{"epochs": 10, "train": ["head"]},
+# {"epochs": 10, "train": ["all"], "lr_factor": 0.1, "unit_lr_factors": [["backbone", 0.1]], "restart": True}].
+# "epochs": 0, allowed in the last one, lasts to the end of the run; otherwise their sum is its length.
+_C.FINETUNE.PHASES = []
+
+_C.FINETUNE.BACKBONE_AT_EPOCH = CN()
+# Epoch, from 0, at whose start the backbone is released.
+_C.FINETUNE.BACKBONE_AT_EPOCH.EPOCH = 10
+# What is released: units or layers; "backbone" is all.
+_C.FINETUNE.BACKBONE_AT_EPOCH.UNITS = ("backbone",)
+# "rule": the backbone's rate starts at INITIAL_RATIO_LR times the head's rate at that time (or at INITIAL_LR if it is
+# above 0), is multiplied by MULTIPLIER at each epoch after that, and with SHOULD_ALIGN never exceeds the head's.
+# "schedule": it follows SOLVER.SCHEDULER like everything else, times INITIAL_RATIO_LR.
+_C.FINETUNE.BACKBONE_AT_EPOCH.LR = "rule"
+_C.FINETUNE.BACKBONE_AT_EPOCH.INITIAL_RATIO_LR = 0.1
+_C.FINETUNE.BACKBONE_AT_EPOCH.INITIAL_LR = 0.0
+_C.FINETUNE.BACKBONE_AT_EPOCH.MULTIPLIER = 2.0
+_C.FINETUNE.BACKBONE_AT_EPOCH.SHOULD_ALIGN = True
 
 _C.TEST = CN()
 # Clips of one batch over all processes together.
 _C.TEST.VIDEOS_PER_BATCH = 16
 # Detected persons with a score below it are left out before the model sees them.
 _C.TEST.BOX_THRESH = 0.8
+# BOX_THRESH goes before a data set's own box_thresh; True by itself when BOX_THRESH is typed on the command line.
+_C.TEST.BOX_THRESH_OVERRULES = False
 # Action scores below it are left out of the results.
 _C.TEST.ACTION_THRESH = 0.05
 # Multiply the action scores of a person by the detector's score of its box; the released results do not.

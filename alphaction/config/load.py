@@ -171,6 +171,8 @@ def _coerced(key: str, value: Any, default: Any) -> Any:
 
 def _coerced_item(key: str, item: Any, default: Any) -> Any:
     """Returns an item of a list in the type of the default's items; lists without a default hold texts."""
+    if isinstance(default, list) and not default:
+        return list(item) if isinstance(item, tuple) else item  # of a kind of its own, which check_cfg knows
     example = default[0] if default else ""
     if isinstance(item, list | tuple) and isinstance(example, str) and default:
         return list(item)  # a list of lists, as MODEL.IA_STRUCTURE.I_BLOCK_LIST takes it

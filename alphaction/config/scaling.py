@@ -13,8 +13,17 @@ from alphaction.utils.logger import format_table
 
 # Typing one of these says that the schedule is meant as typed.
 TYPED_SCHEDULE_KEYS = ("SOLVER.BASE_LR", "SOLVER.MAX_ITER", "SOLVER.STEPS", "SOLVER.WARMUP_ITERS")
-_LENGTHS = ("MAX_ITER", "STEPS", "WARMUP_ITERS", "CHECKPOINT_PERIOD", "EVAL_PERIOD")
-_REPORTED = ("REFERENCE_VIDEOS_PER_BATCH", "VIDEOS_PER_BATCH", "BASE_LR", *_LENGTHS)
+_LENGTHS = (
+    "SOLVER.MAX_ITER",
+    "SOLVER.STEPS",
+    "SOLVER.WARMUP_ITERS",
+    "SOLVER.DECAY_ITERS",
+    "SOLVER.CHECKPOINT_PERIOD",
+    "SOLVER.EVAL_PERIOD",
+    "FINETUNE.EPOCH_ITERS",
+)
+_INITIAL_LR = "FINETUNE.BACKBONE_AT_EPOCH.INITIAL_LR"  # the one rate besides BASE_LR that is no factor on it
+_ALWAYS_SHOWN = ("SOLVER.REFERENCE_VIDEOS_PER_BATCH", "SOLVER.VIDEOS_PER_BATCH", "SOLVER.BASE_LR")
 
 
 def scale_schedule(cfg: CfgNode, typed_keys: Collection[str] = ()) -> CfgNode:
@@ -51,16 +60,19 @@ def is_typed(typed_keys: Collection[str]) -> bool:
 
 
 def _by_rule(cfg: CfgNode, typed_keys: Collection[str]) -> CfgNode:
-    """Returns the scaled config; a period that was typed is meant as typed."""
+    """Returns the scaled config; of what is scaled, a key that was typed is meant as typed."""
     ratio = cfg.SOLVER.VIDEOS_PER_BATCH / cfg.SOLVER.REFERENCE_VIDEOS_PER_BATCH
     scaled = cfg.clone()
     scaled.SOLVER.BASE_LR = cfg.SOLVER.BASE_LR * ratio
-    for name in _LENGTHS:
-        if f"SOLVER.{name}" in typed_keys:
+    if _INITIAL_LR not in typed_keys:
+        scaled.FINETUNE.BACKBONE_AT_EPOCH.INITIAL_LR = cfg.FINETUNE.BACKBONE_AT_EPOCH.INITIAL_LR * ratio
+    for key in _LENGTHS:
+        if key in typed_keys:
             continue
-        value = cfg.SOLVER[name]
+        section, name = key.split(".")
+        value = cfg[section][name]
         is_list = isinstance(value, tuple)
-        scaled.SOLVER[name] = tuple(_divided(entry, ratio) for entry in value) if is_list else _divided(value, ratio)
+        scaled[section][name] = tuple(_divided(entry, ratio) for entry in value) if is_list else _divided(value, ratio)
     return scaled
 
 
@@ -70,5 +82,5 @@ def _divided(length: int, ratio: float) -> int:
 
 def _table(before: CfgNode, after: CfgNode, last_column: str) -> str:
     old, new = flat_keys(before), flat_keys(after)
-    rows = [(f"SOLVER.{name}", str(old[f"SOLVER.{name}"]), str(new[f"SOLVER.{name}"])) for name in _REPORTED]
-    return format_table(("key", "given", last_column), rows)
+    shown = [*_ALWAYS_SHOWN, *(key for key in (_INITIAL_LR, *_LENGTHS) if old[key])]
+    return format_table(("key", "given", last_column), [(key, str(old[key]), str(new[key])) for key in shown])

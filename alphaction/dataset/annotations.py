@@ -135,7 +135,8 @@ def _read_images(path: str, entries: Any) -> Images:
                 f"{path}: image {position} needs {', '.join(_IMAGE_KEYS)} (movie = name of the video, timestamp = "
                 f"second of the key frame); found {entry!r}."
             ) from error
-        if not _is_id(image_id) or image_id in place or min(size) < 1 or not 0 <= key.timestamp_ms <= _LAST_MS:
+        is_sized = 1 <= min(size) <= max(size) < _LARGEST
+        if not _is_id(image_id) or image_id in place or not is_sized or not 0 <= key.timestamp_ms <= _LAST_MS:
             raise DataError(
                 f"{path}: image {position} repeats id {image_id!r}, or has no id, size or time of a video: {entry!r}."
             )
@@ -222,7 +223,7 @@ def _number(path: str, entry: dict[str, Any], name: str, field: str, missing: fl
 
 def _is_box(box: Any) -> bool:
     try:
-        return len(box) == 4 and all(np.isfinite(float(number)) for number in box)
+        return isinstance(box, list) and len(box) == 4 and all(np.isfinite(float(number)) for number in box)
     except (TypeError, ValueError):
         return False
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from alphaction.dataset.annotations import Annotations, load_annotations, load_boxes_json
+from alphaction.dataset.box_threshold import BoxThreshold
 from alphaction.structures.ava_csv import AvaRows, load_exclusions, load_person_boxes_csv
 from alphaction.structures.clip import ClipKey
 from alphaction.structures.labels import LabelMap, load_label_map
@@ -35,7 +37,7 @@ class AvaFiles:
         exclusion_file: key frames to leave out, AVA CSV.
         groups: loss groups, see ``structures.labels.load_label_map``.
         keep_classes: ids of the classes to learn; without it all.
-        box_thresh: score that a box of ``box_file`` needs; without it TEST.BOX_THRESH.
+        box_thresh: score that a box of ``box_file`` needs, see ``box_threshold``.
     """
 
     video_root: str = ""
@@ -162,7 +164,7 @@ class Selection:
 
 
 def select_key_frames(
-    files: AvaFiles, labels: LabelMap, is_train: bool, box_thresh: float, with_objects: bool
+    files: AvaFiles, labels: LabelMap, is_train: bool, threshold: BoxThreshold, with_objects: bool
 ) -> Selection:
     """Reads the files and returns the key frames with a person in them.
 
@@ -172,7 +174,7 @@ def select_key_frames(
         files: the data set.
         labels: the classes of the model.
         is_train: training or test.
-        box_thresh: score a detector's box needs, unless the data set says so itself.
+        threshold: of a detector's boxes.
         with_objects: read the objects.
 
     Raises:
@@ -183,7 +185,7 @@ def select_key_frames(
     persons = _rows_of_known_classes(annotations, files, labels, dropped)
     known: Sequence[ClipKey] = annotations.rows.keyframes
     if not is_train and files.box_file:
-        persons, known = _detected_persons(annotations, files, box_thresh, dropped)
+        persons, known = _detected_persons(annotations, files, threshold, dropped)
     excluded = load_exclusions(files.exclusion_file) if files.exclusion_file else set()
     with_person = persons.frame_index()[0]
     dropped["key frames without a person"] = len(set(known) - set(with_person))
@@ -191,6 +193,21 @@ def select_key_frames(
     dropped["excluded key frames"] = len(with_person) - len(keys)
     objects = _load_objects(annotations, files.object_file) if with_objects and files.object_file else None
     return Selection(annotations, persons, objects, keys, excluded, dropped)
+
+
+def count_labels(files: AvaFiles) -> NDArray[np.int64]:
+    """Returns [K] the labels of each class outside excluded key frames; opens no video.
+
+    Raises:
+        DataError: a file cannot be used.
+    """
+    rows = load_annotations(files.ground_truth_file).rows
+    if files.exclusion_file:
+        keys, frame = rows.frame_index()
+        excluded = load_exclusions(files.exclusion_file)
+        rows = rows.select(~np.array([key in excluded for key in keys], bool)[frame])
+    ids = np.array(files.load_labels().ids)
+    return np.bincount(np.searchsorted(ids, rows.action[np.isin(rows.action, ids)]), minlength=len(ids))
 
 
 def _rows_of_known_classes(
@@ -219,7 +236,7 @@ def _first_classes(labels: LabelMap) -> str:
 
 
 def _detected_persons(
-    annotations: Annotations, files: AvaFiles, box_thresh: float, dropped: Counter[str]
+    annotations: Annotations, files: AvaFiles, threshold: BoxThreshold, dropped: Counter[str]
 ) -> tuple[AvaRows, Sequence[ClipKey]]:
     """Returns the rows of good boxes, and all key frames of which the test set consists."""
     path = files.box_file
@@ -234,12 +251,11 @@ def _detected_persons(
         known = annotations.images.keys if annotations.images is not None else _annotated_part(annotations, boxes)
         num_boxes, boxes = len(boxes), _rows_at(boxes, known)
         dropped["person boxes outside the annotated part of their video"] = num_boxes - len(boxes)
-    source = "TEST.BOX_THRESH"
-    if files.box_thresh is not None:
-        source, box_thresh = "the data set's box_thresh", files.box_thresh
-        logger.info("%s: a box needs a score of %g, as the data set says.", path, box_thresh)
-    is_good = boxes.score >= box_thresh
-    dropped[f"person boxes of a score below {source} {box_thresh:g}"] = int((~is_good).sum())
+    needed = threshold.in_force(files.box_thresh)
+    if needed.why:
+        logger.info("%s: a box needs a score of %g, %s.", path, needed.score, needed.why)
+    is_good = boxes.score >= needed.score
+    dropped[f"person boxes of a score below {needed.source} {needed.score:g}"] = int((~is_good).sum())
     return boxes.select(is_good), known
 
 

@@ -46,6 +46,17 @@ class ClipDataset(Dataset[ClipSample | SkippedClip]):
         """
         raise NotImplementedError
 
+    @classmethod
+    def count_labels(cls, entry: Any) -> NDArray[np.int64]:
+        """Returns [K] the labelled boxes of each class of a catalog entry; opens its annotation file, no video.
+
+        Reports say how many boxes a class was trained on; nothing else needs it.
+
+        Raises:
+            DataError: the file cannot be used, or the dataset does not count.
+        """
+        raise DataError(f"{cls.__name__} does not count its labels without its videos.")
+
     def __len__(self) -> int:
         raise NotImplementedError
 

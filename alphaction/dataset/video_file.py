@@ -14,6 +14,8 @@ from av.stream import Disposition
 from alphaction.dataset.reading_notes import reading
 from alphaction.utils.errors import DataError
 
+# Before version 19 PyAV refuses a file whose tags are not UTF-8, unless it is told to replace what it cannot read.
+_LENIENT: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 # A video is truncated when this much of the length its header promises is missing.
 _MISSING_SECONDS = 1.0
 _MISSING_SHARE = 0.02
@@ -62,7 +64,7 @@ def open_video(path: str | Path) -> Iterator[tuple[Any, Any]]:
     if os.path.getsize(name) == 0:
         raise VideoError(path, "the file is empty (0 bytes)")
     try:
-        with reading(name), av.open(name, metadata_errors="replace") as container:
+        with reading(name), av.open(name, **_LENIENT) as container:
             stream = _picture_stream(path, container)
             if stream.codec_context is None:
                 raise VideoError(path, "corrupt, or of a codec that cannot be decoded")

@@ -8,8 +8,8 @@ import numpy as np
 from alphaction.dataset.clip_table import table_of_boxes, table_of_persons
 from alphaction.dataset.doctor.box_checks import find_box_faults
 from alphaction.dataset.doctor.check import Examination
+from alphaction.dataset.doctor.file_rows import FileRows
 from alphaction.dataset.doctor.movie_checks import Place
-from alphaction.dataset.doctor.rows import FileRows
 from alphaction.dataset.doctor.split import Split
 from alphaction.dataset.frames import Window
 from alphaction.dataset.sources import ClipFolder, Source, WholeVideo
@@ -59,7 +59,7 @@ def _frames_of(split: Split, result: Examination, most: int) -> Iterator[Labelle
     persons = table_of_persons(truth, chosen, split.classes.labels.column_of())[0]
     detected = None
     if split.boxes is not None:
-        good = split.boxes.rows.select(split.boxes.rows.score >= split.box_thresh)
+        good = split.boxes.rows.select(split.boxes.rows.score >= split.threshold.score)
         detected = table_of_boxes(good, chosen)
     for position, key in enumerate(chosen):
         frame = _read(key, result.places[key.video], result)
@@ -71,7 +71,7 @@ def _frames_of(split: Split, result: Examination, most: int) -> Iterator[Labelle
 
 def _drawable(table: FileRows, labels: LabelMap) -> AvaRows:
     """Returns the rows of known actions whose boxes are parts of the frame."""
-    faults = find_box_faults(table.rows.xyxy)
+    faults = find_box_faults(table.rows.xyxy, table.sizes)
     is_known = np.isin(table.rows.action, labels.ids)
     return table.rows.select(is_known & ~(faults.pixels | faults.far | faults.inverted))
 

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -12,6 +13,7 @@ from yacs.config import CfgNode
 
 from alphaction.engine.inference import run_inference
 from alphaction.engine.launch import Process
+from alphaction.engine.monitor import keys_that_look, unknown_metric
 from alphaction.engine.setup import make_test_loader
 from alphaction.evaluation.base import Evaluator
 from alphaction.tasks.base import Task
@@ -30,8 +32,8 @@ class OpenTestSet:
     evaluator: Evaluator
 
 
-def open_test_sets(cfg: CfgNode, task: Task, process: Process) -> list[OpenTestSet]:
-    """Returns the sets of DATASETS.TEST.
+def open_test_sets(cfg: CfgNode, task: Task, process: Process, training_set: Any = None) -> list[OpenTestSet]:
+    """Returns the sets of DATASETS.TEST; their reports say what of the training set, if it is open, they need.
 
     Raises:
         ConfigError: two of them would write to one folder.
@@ -43,7 +45,8 @@ def open_test_sets(cfg: CfgNode, task: Task, process: Process) -> list[OpenTestS
     sets = []
     for name, entry in zip(names, cfg.DATASETS.TEST, strict=True):
         dataset = task.build_dataset(cfg, entry, is_train=False)
-        sets.append(OpenTestSet(name, make_test_loader(cfg, dataset, process), task.make_evaluator(cfg, dataset)))
+        evaluator = task.make_evaluator(cfg, dataset, training_set)
+        sets.append(OpenTestSet(name, make_test_loader(cfg, dataset, process), evaluator))
     return sets
 
 
@@ -71,8 +74,31 @@ def evaluate(
             result = test_set.evaluator.evaluate(list(found.predictions.values()))
             folder = output_dir / test_set.name
             result.write(folder)
-            prefix = f"{test_set.name}/" if len(sets) > 1 else ""
-            metrics |= {prefix + name: value for name, value in result.metrics.items()}
+            metrics |= {_flat_name(name, test_set, sets): value for name, value in result.metrics.items()}
             logger.info("Evaluation of %s, written to %s:\n%s", test_set.name, folder, result.report)
         synchronize()
     return metrics
+
+
+def monitored_metric(cfg: CfgNode, task: Task, sets: Sequence[OpenTestSet]) -> str:
+    """Returns the name of the metric to monitor, in the metrics of :func:`evaluate`; "" where none is.
+
+    SOLVER.MONITOR says which; if it is "", the task's main metric of the first set is taken.
+
+    Raises:
+        ConfigError: the sets are known not to give such a metric, or there is none and one is needed.
+    """
+    if not sets:
+        return ""
+    name = cfg.SOLVER.MONITOR or (_flat_name(task.main_metric, sets[0], sets) if task.main_metric else "")
+    by_set = [(test_set, test_set.evaluator.metric_names()) for test_set in sets]
+    known = tuple(_flat_name(metric, test_set, sets) for test_set, names in by_set for metric in names)
+    if name and name not in known and all(names for _, names in by_set):
+        raise unknown_metric(name, known)
+    if not name and (needing := keys_that_look(cfg)):
+        raise ConfigError(f"{' and '.join(needing)}: this task has no main metric; name one in SOLVER.MONITOR.")
+    return name
+
+
+def _flat_name(metric: str, test_set: OpenTestSet, sets: Sequence[OpenTestSet]) -> str:
+    return f"{test_set.name}/{metric}" if len(sets) > 1 else metric

@@ -1,77 +1,23 @@
 """What happens around the steps: progress, checkpoints, evaluation. Their order is the list in ``run.py``."""
 
-import json
 import logging
+import math
 import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
-from tensorboardX import SummaryWriter
 from torch import Tensor
 
 from alphaction.engine.launch import peak_memory_bytes
+from alphaction.engine.metrics_file import MetricsFile
+from alphaction.engine.monitor import Metrics, Monitor
 from alphaction.engine.trainer import Hook, Trainer
-from alphaction.utils.comm import any_rank, is_main_process, reduce_dict, synchronize
-from alphaction.utils.files import write_text
+from alphaction.utils.comm import broadcast_object, reduce_dict, synchronize
 from alphaction.utils.meters import MeterGroup, format_duration
 
 logger = logging.getLogger(__name__)
-
-
-class MetricsFile:
-    """``metrics.jsonl``: one JSON object a line, ``kind`` "train" or "eval", each with its ``iteration``.
-
-    Args:
-        path: the file; rank 0 alone writes it.
-        first_iteration: lines of later iterations are what an earlier, cut-off run of this folder wrote after
-            its last checkpoint; they are removed.
-        tensorboard_dir: folder for TensorBoard events, None for none.
-    """
-
-    def __init__(self, path: Path, first_iteration: int, tensorboard_dir: Path | None) -> None:
-        self._path = path if is_main_process() else None
-        self._board = None
-        self._lines: dict[tuple[str, int], str] = {}
-        if self._path is None:
-            return
-        if tensorboard_dir:
-            self._board = SummaryWriter(str(tensorboard_dir), purge_step=first_iteration + 1)
-        written = path.read_text().splitlines() if path.exists() else []
-        keyed = ((_key_of(line), line) for line in written)
-        self._lines = {key: line for key, line in keyed if key is not None and key[1] <= first_iteration}
-        if list(self._lines.values()) != written:
-            self._rewrite()
-
-    def has(self, kind: str, iteration: int) -> bool:
-        return (kind, iteration) in self._lines
-
-    def write(self, kind: str, iteration: int, values: dict[str, float | None]) -> None:
-        """Adds a line, in place of one of the same kind and iteration."""
-        if self._path is None:
-            return
-        is_new = not self.has(kind, iteration)
-        self._lines[kind, iteration] = json.dumps({"kind": kind, "iteration": iteration, **values})
-        if is_new:
-            with self._path.open("a") as file:
-                file.write(self._lines[kind, iteration] + "\n")
-        else:
-            self._rewrite()
-        if self._board:
-            for name, value in values.items():
-                if value is not None:
-                    self._board.add_scalar(name, value, iteration)
-            self._board.flush()
-
-    def close(self) -> None:
-        if self._board:
-            self._board.close()
-
-    def _rewrite(self) -> None:
-        assert self._path is not None
-        write_text(self._path, "".join(line + "\n" for line in self._lines.values()))
 
 
 class LogMetrics(Hook):
@@ -98,8 +44,21 @@ class LogMetrics(Hook):
         self._meters.update({"data_time": record.data_seconds, "time": record.step_seconds})
         scalars = {**record.output.losses, "total_loss": record.total_loss, **record.output.metrics}
         self._sums = {name: self._sums.get(name, 0) + value.detach() for name, value in scalars.items()}
-        if trainer.iteration % self._period and trainer.iteration != trainer.max_iter:
-            return
+        if trainer.iteration % self._period == 0 or trainer.iteration == trainer.max_iter:
+            self._report(trainer)
+
+    def after_train(self, trainer: Trainer) -> None:
+        if trainer.iteration > self._last:  # the run was ended early, between two lines
+            self._report(trainer)
+        spent = time.perf_counter() - self._started_at
+        steps = trainer.iteration - self._first
+        logger.info("Finished %d iterations in %s.", steps, format_duration(spent))
+        if trainer.skipped.summary():
+            logger.warning("%s", trainer.skipped.summary())
+
+    def _report(self, trainer: Trainer) -> None:
+        record = trainer.record
+        assert record is not None
         num_steps = trainer.iteration - self._last
         means = reduce_dict({name: value / num_steps for name, value in self._sums.items()})
         self._sums, self._last = {}, trainer.iteration
@@ -109,13 +68,6 @@ class LogMetrics(Hook):
         values |= {"lr": record.lr, **self._meters.means(), "memory_mb": _memory_mb(trainer)}
         self._file.write("train", trainer.iteration, values)
         logger.info("%s", self._line(trainer, values))
-
-    def after_train(self, trainer: Trainer) -> None:
-        spent = time.perf_counter() - self._started_at
-        steps = trainer.iteration - self._first
-        logger.info("Finished %d iterations in %s.", steps, format_duration(spent))
-        if trainer.skipped.summary():
-            logger.warning("%s", trainer.skipped.summary())
 
     def _line(self, trainer: Trainer, values: dict[str, Any]) -> str:
         remaining = values["time"] * (trainer.max_iter - trainer.iteration)
@@ -170,28 +122,82 @@ class Checkpoint(Hook):
 
 
 class Evaluate(Hook):
-    """Evaluates every ``period`` steps, but not after the last one: the final test does that.
+    """Evaluates at the given rhythms, but not after the last step: the final test does that.
 
-    A run that was cut off during an evaluation begins with it; one that is asked to stop leaves it to the next start.
+    What looks at the monitored metric is told of each evaluation exactly once. As a checkpoint is written before the
+    evaluation at its iteration, a run that goes on from it begins with that evaluation, or with its line in the metrics
+    file; a run that is asked to stop leaves its evaluation to the next start.
 
     Args:
-        evaluate: evaluates after a number of finished steps and returns flat metrics (on rank 0).
+        periods: steps between evaluations; there may be several rhythms.
+        evaluate: evaluates after a number of finished steps and returns flat metrics (on rank 0); True makes it the
+            final test.
+        monitor: is told the metrics.
+        save_best: saves the weights of an evaluation that was the best so far; None saves none.
+        patience: evaluations in a row without a gain after which the training ends; 0 for never.
     """
 
-    def __init__(self, *, period: int, evaluate: Callable[[int], dict[str, float | None]], file: MetricsFile) -> None:
-        self._period, self._evaluate, self._file = period, evaluate, file
+    def __init__(
+        self,
+        *,
+        periods: Sequence[int],
+        evaluate: Callable[[int, bool], Metrics],
+        file: MetricsFile,
+        monitor: Monitor,
+        save_best: Callable[[], None] | None = None,
+        patience: int = 0,
+    ) -> None:
+        self._periods, self._evaluate, self._file = tuple(periods), evaluate, file
+        self._monitor, self._save_best, self._patience = monitor, save_best, patience
 
     def before_train(self, trainer: Trainer) -> None:
-        is_missing = trainer.iteration > 0 and not self._file.has("eval", trainer.iteration)
-        if any_rank(is_missing and is_main_process(), trainer.device):
-            self.after_step(trainer)
+        iteration = trainer.iteration
+        if iteration and self._monitor.last_iteration != iteration:
+            written = broadcast_object(self._file.get("eval", iteration))
+            if written is None:
+                self.after_step(trainer)
+            else:
+                self._take(trainer, written, counts=self._is_due(trainer))
+        if iteration < trainer.max_iter:
+            self._stop_if_in_vain(trainer)
 
     def after_step(self, trainer: Trainer) -> None:
-        is_due = trainer.iteration % self._period == 0 and trainer.iteration < trainer.max_iter
-        if not is_due or trainer.is_asked_to_stop():
+        if not self._is_due(trainer) or trainer.is_asked_to_stop():
             return
-        self._file.write("eval", trainer.iteration, self._evaluate(trainer.iteration))
-        trainer.model.train()
+        metrics = self._evaluate(trainer.iteration, False)
+        self._file.write("eval", trainer.iteration, metrics)
+        self._take(trainer, metrics, counts=True)
+        trainer.enter_train_mode()
+        self._stop_if_in_vain(trainer)
+
+    def final_test(self, trainer: Trainer) -> None:
+        """Evaluates the finished run; its value may be the best, and nothing else comes of it."""
+        metrics = self._evaluate(trainer.iteration, True)
+        self._file.write("eval", trainer.iteration, metrics)
+        self._take(trainer, metrics, counts=False)
+
+    def _is_due(self, trainer: Trainer) -> bool:
+        iteration = trainer.iteration
+        return iteration < trainer.max_iter and any(iteration % period == 0 for period in self._periods)
+
+    def _take(self, trainer: Trainer, metrics: Metrics, *, counts: bool) -> None:
+        is_best = self._monitor.tell(trainer.iteration, metrics, counts=counts)
+        if counts and trainer.scheduler.needs_metric:
+            trainer.scheduler.report(math.nan if self._monitor.last is None else self._monitor.last)
+        if is_best and self._save_best:
+            self._save_best()
+
+    def _stop_if_in_vain(self, trainer: Trainer) -> None:
+        monitor, count = self._monitor, self._monitor.num_without_gain
+        if trainer.is_stopped or not self._patience or count < self._patience:
+            return
+        best = "none had one"
+        if monitor.best is not None:
+            best = f"the best is {monitor.best:.4f} after {monitor.best_iteration} iterations"
+        trainer.stop(
+            f"{count} evaluations in a row have not made {monitor.name} better ({best}). To train on, raise "
+            f"SOLVER.EARLY_STOP_PATIENCE, which is {self._patience}, and start the same command again."
+        )
 
 
 def _memory_mb(trainer: Trainer) -> float:
@@ -201,12 +207,3 @@ def _memory_mb(trainer: Trainer) -> float:
         return on_accelerator / 2**20
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
-
-
-def _key_of(line: str) -> tuple[str, int] | None:
-    """Returns kind and iteration of a metrics line, None for a line cut off by a kill."""
-    try:
-        values = json.loads(line)
-        return str(values["kind"]), int(values["iteration"])
-    except (ValueError, KeyError, TypeError):
-        return None

@@ -2,25 +2,29 @@
 
 import logging
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
-from alphaction.config.load import changed_keys, dump_cfg, option_keys
-from alphaction.engine.assembly import Run, make_trainer, prepare_run, save_run
-from alphaction.engine.evaluation import OpenTestSet, evaluate, open_test_sets
+from alphaction.config.load import dump_cfg, option_keys
+from alphaction.engine.assembly import Run, make_mean, make_monitor, make_trainer, prepare_run, save_best, save_run
+from alphaction.engine.describe import describe_dry_run, describe_run
+from alphaction.engine.ema import AverageWeights
+from alphaction.engine.evaluation import OpenTestSet, evaluate, monitored_metric, open_test_sets
+from alphaction.engine.finetuning import FinetunePhases
 from alphaction.engine.flags import Flags
-from alphaction.engine.hooks import Checkpoint, Evaluate, LogMetrics, MetricsFile
+from alphaction.engine.hooks import Checkpoint, Evaluate, LogMetrics
 from alphaction.engine.launch import launched, rank_from_env
+from alphaction.engine.metrics_file import MetricsFile
+from alphaction.engine.monitor import Monitor, check_monitoring, check_periods
 from alphaction.engine.setup import (
     TrainingData,
-    describe_parameters,
-    describe_schedule,
     open_training_data,
     resolve_config,
 )
 from alphaction.engine.start import load_for_test
 from alphaction.engine.trainer import Hook
-from alphaction.utils.env import describe_environment
-from alphaction.utils.logger import format_table, setup_logger
+from alphaction.finetune import needs_epoch_metric
+from alphaction.utils.logger import setup_logger
 
 logger = logging.getLogger(__name__)
 
@@ -35,20 +39,22 @@ def train(flags: Flags) -> None:
     setup_logger(None, rank_from_env())
     evaluates = not (flags.skip_val_in_train and flags.skip_final_test)
     resolved = resolve_config(flags, needs=("TRAIN", "TEST") if evaluates else ("TRAIN",), trains=True)
+    check_monitoring(resolved.cfg, flags)
     with launched(resolved.cfg.DEVICE) as process:
         run = prepare_run(resolved, flags, process)
         if flags.dry_run:
-            _describe(run, resolved.scaling, run.cfg.SOLVER.MAX_ITER)
-            logger.info("Dry run: the videos and annotations were not read, nothing was trained or written.")
+            describe_dry_run(run, resolved.scaling)
             return
         data = open_training_data(run.cfg, run.task)
-        test_sets = open_test_sets(run.cfg, run.task, process) if evaluates else []
+        check_periods(run.cfg, _evaluation_periods(run, data), data.max_iter)
+        test_sets = open_test_sets(run.cfg, run.task, process, data.dataset) if evaluates else []
+        monitored = monitored_metric(run.cfg, run.task, test_sets)
         setup_logger(run.cfg.OUTPUT_DIR, process.rank)
         run.checkpointer.remove_leftovers()
         if process.rank == 0:
             dump_cfg(run.cfg, run.cfg.OUTPUT_DIR)
-        _describe(run, resolved.scaling, data.max_iter)
-        _train(run, data, test_sets)
+        describe_run(run, resolved.scaling, data.max_iter)
+        _train(run, data, test_sets, make_monitor(run, monitored))
 
 
 def test(flags: Flags) -> None:
@@ -71,42 +77,56 @@ def test(flags: Flags) -> None:
         evaluate(test_sets, task, model, process.device, folder, cfg.DATALOADER.MAX_BAD_VIDEOS)
 
 
-def _train(run: Run, data: TrainingData, test_sets: Sequence[OpenTestSet]) -> None:
+def _train(run: Run, data: TrainingData, test_sets: Sequence[OpenTestSet], monitor: Monitor) -> None:
     solver, flags, output_dir = run.cfg.SOLVER, run.flags, Path(run.cfg.OUTPUT_DIR)
-    trainer = make_trainer(run, data)
+    trainer, mean = make_trainer(run, data), make_mean(run)
     if trainer.iteration >= data.max_iter:
         logger.warning("All %d iterations are finished: raise SOLVER.MAX_ITER to train longer.", data.max_iter)
     file = MetricsFile(
         output_dir / "metrics.jsonl", trainer.iteration, output_dir / "tb" if flags.use_tfboard else None
     )
 
-    def evaluate_after(iteration: int) -> dict[str, float | None]:
-        is_last = iteration == data.max_iter
-        folder = output_dir / "inference" / ("" if is_last else f"iter_{iteration:07d}")
+    def evaluate_after(iteration: int, is_final: bool) -> dict[str, float | None]:
+        folder = output_dir / "inference" / ("" if is_final else f"iter_{iteration:07d}")
         limit = run.cfg.DATALOADER.MAX_BAD_VIDEOS
-        return evaluate(test_sets, run.task, run.model, run.process.device, folder, limit)
+        with mean.in_place_of(run.model) if mean else nullcontext():
+            return evaluate(test_sets, run.task, run.model, run.process.device, folder, limit)
 
+    periods = _evaluation_periods(run, data)
+    evaluation = Evaluate(
+        periods=periods,
+        evaluate=evaluate_after,
+        file=file,
+        monitor=monitor,
+        save_best=(lambda: save_best(run, trainer, monitor, mean)) if solver.SAVE_BEST else None,
+        patience=solver.EARLY_STOP_PATIENCE,
+    )
     hooks: list[Hook] = [
+        FinetunePhases(
+            run.fine_tuning,
+            epoch_iters=data.finetune_epoch,
+            base_lr=solver.BASE_LR,
+            metric_at=monitor.value_at,
+            file=file,
+            norms_period=solver.LOG_PERIOD if run.cfg.FINETUNE.LOG_GRAD_NORMS else 0,
+        ),
+        *([AverageWeights(mean, run.model)] if mean else []),
         LogMetrics(period=solver.LOG_PERIOD, epoch_length=data.epoch_length, file=file),
         Checkpoint(
-            periods=[solver.CHECKPOINT_PERIOD, *([] if flags.skip_val_in_train else [solver.EVAL_PERIOD])],
-            save=lambda is_final: save_run(run, trainer, is_final=is_final),
+            periods=[solver.CHECKPOINT_PERIOD, *periods],
+            save=lambda is_final: save_run(run, trainer, monitor, mean, is_final=is_final),
         ),
+        *([evaluation] if periods else []),
     ]
-    if not flags.skip_val_in_train:
-        hooks.append(Evaluate(period=solver.EVAL_PERIOD, evaluate=evaluate_after, file=file))
     trainer.hooks = hooks
     trainer.train()
     if not flags.skip_final_test:
-        file.write("eval", trainer.iteration, evaluate_after(trainer.iteration))
+        evaluation.final_test(trainer)
     file.close()
 
 
-def _describe(run: Run, scaling: str, max_iter: int) -> None:
-    logger.info("Environment:\n%s", describe_environment())
-    changed = format_table(("key", "value"), [(key, str(value)) for key, value in changed_keys(run.cfg).items()])
-    logger.info("Config where it is not the default (config.yaml has all of it):\n%s", changed)
-    if scaling:
-        logger.info("%s", scaling)
-    logger.info("Schedule: %s", describe_schedule(run.cfg, max_iter))
-    logger.info("Model:\n%s", describe_parameters(run.task, run.model))
+def _evaluation_periods(run: Run, data: TrainingData) -> list[int]:
+    """Returns the iterations between evaluations in the training, none for a run without."""
+    if run.flags.skip_val_in_train:
+        return []
+    return [run.cfg.SOLVER.EVAL_PERIOD, *([data.finetune_epoch] if needs_epoch_metric(run.cfg) else [])]

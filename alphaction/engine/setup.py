@@ -16,10 +16,13 @@ from alphaction.config import load_cfg
 from alphaction.config.check import check_cfg
 from alphaction.config.load import option_keys
 from alphaction.config.scaling import describe_scaling, scale_schedule
+from alphaction.dataset.box_threshold import BoxThreshold
 from alphaction.dataset.build import concat_datasets, make_data_loader
 from alphaction.dataset.doctor.check import log_quick_check
 from alphaction.engine.flags import Flags
 from alphaction.engine.launch import Process, world_size_from_env
+from alphaction.finetune import planned_epochs
+from alphaction.solver import OPTIMIZERS, SCHEDULERS, describe_solver
 from alphaction.tasks.base import TASKS, Task
 from alphaction.utils.comm import is_main_process
 from alphaction.utils.errors import ConfigError, DataError
@@ -40,11 +43,17 @@ class ResolvedConfig:
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
-    """The training set and the length of the run on it."""
+    """The training set and the length of the run on it, in iterations.
+
+    Attributes:
+        epoch_length: ceil(clips / VIDEOS_PER_BATCH).
+        finetune_epoch: what FINETUNE calls an epoch.
+    """
 
     dataset: Any
     epoch_length: int
     max_iter: int
+    finetune_epoch: int
 
 
 def resolve_config(flags: Flags, *, needs: Sequence[str] = (), trains: bool = False) -> ResolvedConfig:
@@ -60,10 +69,13 @@ def resolve_config(flags: Flags, *, needs: Sequence[str] = (), trains: bool = Fa
     """
     typed = option_keys(flags.opts)
     given = load_given(flags)
+    given.TEST.BOX_THRESH_OVERRULES |= "TEST.BOX_THRESH" in typed
     for module in given.CUSTOM_IMPORTS:
         _import_custom(module)
     import_submodules(alphaction.tasks)
     task_class = TASKS.get(given.TASK)
+    OPTIMIZERS.get(given.SOLVER.OPTIMIZER)
+    SCHEDULERS.get(given.SOLVER.SCHEDULER)
     scaled = scale_schedule(given, typed)
     check_cfg(scaled, world_size_from_env(), needs=needs, trains=trains)
     cfg = task_class.resolve_config(scaled)
@@ -93,16 +105,30 @@ def open_training_data(cfg: CfgNode, task: Task) -> TrainingData:
         raise DataError(f"{error} To see all mistakes at once: python tools/check_dataset.py {sets}") from error
     if is_main_process():
         max_persons = cfg.MODEL.ROI_ACTION_HEAD.PROPOSAL_PER_CLIP
-        log_quick_check(cfg.DATASETS.TRAIN, cfg.DATASETS.TEST, box_thresh=cfg.TEST.BOX_THRESH, max_persons=max_persons)
+        threshold = BoxThreshold.from_cfg(cfg)
+        log_quick_check(cfg.DATASETS.TRAIN, cfg.DATASETS.TEST, threshold=threshold, max_persons=max_persons)
     epoch_length = math.ceil(len(dataset) / cfg.SOLVER.VIDEOS_PER_BATCH)
-    max_iter = cfg.SOLVER.MAX_EPOCHS * epoch_length or cfg.SOLVER.MAX_ITER
+    finetune_epoch = cfg.FINETUNE.EPOCH_ITERS or epoch_length
+    max_iter = _planned_iterations(cfg, finetune_epoch) or cfg.SOLVER.MAX_EPOCHS * epoch_length or cfg.SOLVER.MAX_ITER
     late = [step for step in cfg.SOLVER.STEPS if step >= max_iter]
     if late and cfg.SOLVER.SCHEDULER == "warmup_multi_step":
         raise ConfigError(
-            f"SOLVER.STEPS {late} lie behind the last iteration: SOLVER.MAX_EPOCHS {cfg.SOLVER.MAX_EPOCHS} x "
-            f"{epoch_length} iterations = {max_iter}. Lower STEPS, or write () for none."
+            f"SOLVER.STEPS {late} lie behind the last iteration: the run has {max_iter}, {max_iter / epoch_length:g} "
+            f"epochs of {epoch_length}. Lower STEPS, or write () for none."
         )
-    return TrainingData(dataset, epoch_length, max_iter)
+    return TrainingData(dataset, epoch_length, max_iter, finetune_epoch)
+
+
+def _planned_iterations(cfg: CfgNode, finetune_epoch: int) -> int:
+    """Returns the length that the fine-tuning strategy gives the run, 0 where it leaves it to SOLVER."""
+    planned = planned_epochs(cfg)
+    if planned and not cfg.FINETUNE.EPOCH_ITERS and cfg.SOLVER.MAX_EPOCHS not in (0, planned):
+        raise ConfigError(
+            f"SOLVER.MAX_EPOCHS is {cfg.SOLVER.MAX_EPOCHS}, and the phases of FINETUNE.STRATEGY "
+            f"{cfg.FINETUNE.STRATEGY} are {planned} epochs long. Leave MAX_EPOCHS at 0, or give the last phase 0 "
+            "epochs, so that it lasts to the end of the run."
+        )
+    return planned * finetune_epoch
 
 
 def make_train_loader(cfg: CfgNode, data: TrainingData, process: Process, *, seed: int, start_iter: int) -> DataLoader:
@@ -134,24 +160,15 @@ def make_test_loader(cfg: CfgNode, dataset: Any, process: Process) -> DataLoader
 
 
 def describe_parameters(task: Task, model: nn.Module) -> str:
-    """Returns a table of the model's units: parameters, how many of them train, and a sum."""
-    rows = []
-    for unit in task.stages(model):
-        parameters = [p for module in unit.modules.values() for p in module.parameters()]
-        rows.append((unit.name, unit.num_parameters(), sum(p.numel() for p in parameters if p.requires_grad)))
-    rows.append(("all", sum(row[1] for row in rows), sum(row[2] for row in rows)))
-    return format_table(("unit", "parameters", "trainable"), rows)
+    """Returns a table of the model's units and their parameters, and the sum."""
+    rows = [(unit.name, f"{unit.num_parameters():,}") for unit in task.stages(model)]
+    total = sum(parameter.numel() for parameter in model.parameters())
+    return format_table(("unit", "parameters"), [*rows, ("all", f"{total:,}")])
 
 
 def describe_schedule(cfg: CfgNode, max_iter: int) -> str:
-    """Returns the schedule in one sentence."""
-    solver = cfg.SOLVER
-    change = f", x {solver.GAMMA:g} at {tuple(solver.STEPS)}" if solver.SCHEDULER == "warmup_multi_step" else ""
-    warmup = f", {solver.WARMUP_ITERS} of them {solver.WARMUP_METHOD} warm-up" if solver.WARMUP_ON else ""
-    return (
-        f"{max_iter} iterations of {solver.VIDEOS_PER_BATCH} clips{warmup}; learning rate {solver.BASE_LR:g} "
-        f"({solver.SCHEDULER}{change})."
-    )
+    """Returns length, rates and optimizer of the run in one sentence."""
+    return describe_solver(cfg.SOLVER, max_iter)
 
 
 def _import_custom(module: str) -> None:

@@ -2,16 +2,27 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 from yacs.config import CfgNode
 
-from alphaction.checkpoint import Checkpointer, LoadReport, check_same_run, load_weights, restore_model
-from alphaction.checkpoint.checkpointer import PARTS
-from alphaction.checkpoint.reading import read_file
+from alphaction.checkpoint import (
+    Checkpointer,
+    ImportRules,
+    LoadReport,
+    build_import_rules,
+    check_same_run,
+    load_weights,
+    restore_model,
+)
+from alphaction.checkpoint.checkpointer import PARTS, WEIGHT_PARTS
+from alphaction.checkpoint.class_rows import ClassRows, pair_class_rows
+from alphaction.checkpoint.reading import MEAN, has_mean, read_file
 from alphaction.engine.flags import Flags
+from alphaction.structures.labels import load_label_map
 from alphaction.tasks.base import Task
 from alphaction.utils.errors import CheckpointError
 
@@ -50,16 +61,23 @@ def load_start(cfg: CfgNode, flags: Flags, task: Task, model: nn.Module, parts: 
         task.load_state_dict(parts["task"])
         restore_model(model, parts["model"], source="The checkpoint", units=_units(task, model))
     elif cfg.MODEL.WEIGHT:
-        if not flags.no_head:
-            _compare_classes(task, Path(cfg.MODEL.WEIGHT))
+        saved = None if flags.no_head else _listed_classes(cfg) or _classes_in(read_file(Path(cfg.MODEL.WEIGHT)))
+        rows = None if saved is None else _rows_of_classes(saved, cfg, flags, task, model)
         report = load_weights(
             model,
             cfg.MODEL.WEIGHT,
             head_prefixes=task.head_prefixes(model),
             no_head=flags.no_head,
             units=_units(task, model),
+            rules=replace(build_import_rules(cfg), class_rows=rows),
+            check=lambda report: _refuse_other_head(report, cfg.MODEL.WEIGHT),
         )
-        _refuse_other_head(report, cfg.MODEL.WEIGHT)
+        if saved is None and {key for key, _ in report.loaded}.intersection(task.class_rows(model)):
+            logger.warning(
+                "%s does not say which classes its head has, so its rows were taken by position. MODEL.WEIGHT_LABELS, "
+                "the label file of these weights, compares the classes by name.",
+                cfg.MODEL.WEIGHT,
+            )
     else:
         logger.info("MODEL.WEIGHT is empty: training starts from random weights.")
 
@@ -76,8 +94,9 @@ def load_for_test(cfg: CfgNode, task: Task, model: nn.Module, *, is_typed: bool)
     checkpointer = Checkpointer(cfg.OUTPUT_DIR)
     if not is_typed and (parts := checkpointer.load_last()) is not None:
         task.load_state_dict(parts["task"])
-        restore_model(model, parts["model"], source=cfg.OUTPUT_DIR, units=_units(task, model))
-        logger.info("Testing the run in %s after %d iterations.", cfg.OUTPUT_DIR, parts["iteration"])
+        weights, mean = (MEAN, ", with the running mean of its weights") if has_mean(parts) else ("model", "")
+        restore_model(model, parts[weights], source=cfg.OUTPUT_DIR, units=_units(task, model))
+        logger.info("Testing the run in %s after %d iterations%s.", cfg.OUTPUT_DIR, parts["iteration"], mean)
         return Path(cfg.OUTPUT_DIR)
     if not cfg.MODEL.WEIGHT:
         raise CheckpointError(
@@ -85,17 +104,47 @@ def load_for_test(cfg: CfgNode, task: Task, model: nn.Module, *, is_typed: bool)
             "MODEL.WEIGHT a file."
         )
     path = Path(cfg.MODEL.WEIGHT)
-    _compare_classes(task, path)
+    content = read_file(path)
+    # The keys on foreign weights stay in the config of a run that began with some; a file of ours knows better.
+    if (saved := _classes_in(content) or _listed_classes(cfg)) is not None:
+        task.load_state_dict(saved)
+    is_ours = all(part in content for part in WEIGHT_PARTS)
     units = _units(task, model)
-    load_weights(model, path, units=units, required_units=[name for name, _ in units])
+    rules = ImportRules() if is_ours else build_import_rules(cfg)
+    load_weights(model, path, units=units, required_units=[name for name, _ in units], rules=rules)
     return path
 
 
-def _compare_classes(task: Task, path: Path) -> None:
-    """Raises what the task raises when the file was trained for something else; files that do not say pass."""
-    saved = read_file(path).get("task")
-    if isinstance(saved, dict) and "class_ids" in saved:
+def _rows_of_classes(
+    saved: dict[str, Any], cfg: CfgNode, flags: Flags, task: Task, model: nn.Module
+) -> ClassRows | None:
+    """Returns how the head's rows come over by class name; None where the classes are the same.
+
+    Raises:
+        UserError: the classes are others and ``--transfer`` is not given, or no row can be taken over.
+    """
+    if not flags.transfer:
         task.load_state_dict(saved)
+    if list(saved["class_names"]) == list(task.labels.names):
+        return None
+    try:
+        return pair_class_rows(task.class_rows(model), task.labels.names, saved["class_names"])
+    except CheckpointError as error:
+        raise CheckpointError(f"The head in {cfg.MODEL.WEIGHT} does not fit this run. {error}") from None
+
+
+def _classes_in(content: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Returns what a file says about the classes of its weights, as a task's state has it."""
+    saved = content.get("task")
+    return saved if isinstance(saved, dict) and {"class_ids", "class_names"} <= saved.keys() else None
+
+
+def _listed_classes(cfg: CfgNode) -> dict[str, Any] | None:
+    """Returns what MODEL.WEIGHT_LABELS says about them."""
+    if not cfg.MODEL.WEIGHT_LABELS:
+        return None
+    labels = load_label_map(cfg.MODEL.WEIGHT_LABELS)
+    return {"class_ids": list(labels.ids), "class_names": list(labels.names)}
 
 
 def _run_in(path: str) -> dict[str, Any] | None:
@@ -116,7 +165,8 @@ def _refuse_other_head(report: LoadReport, path: str) -> None:
         shapes = "; ".join(f"{key}: file {file}, model {model}" for key, file, model in report.wrong_shape)
         raise CheckpointError(
             f"The head in {path} has other shapes than this model's: {shapes}. Add --no-head to leave the file's head "
-            "out and train a new one, or set the number of classes and MODEL.IA_STRUCTURE as they were."
+            "out and train a new one, or set the number of classes and MODEL.IA_STRUCTURE as they were. With "
+            "--transfer and MODEL.WEIGHT_LABELS, their label file, rows of the same class name are taken over."
         )
 
 

@@ -1,8 +1,9 @@
 """The training loop."""
 
+import logging
 import signal
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
@@ -19,6 +20,8 @@ from alphaction.utils.comm import any_rank
 from alphaction.utils.errors import LocalError, UserError
 from alphaction.utils.seed import derived_seed
 
+logger = logging.getLogger(__name__)
+
 
 class Hook:
     """Something that happens around the steps. ``trainer.iteration`` counts finished steps."""
@@ -30,6 +33,9 @@ class Hook:
     def after_step(self, trainer: "Trainer") -> None: ...
 
     def after_train(self, trainer: "Trainer") -> None: ...
+
+    def on_train_mode(self, trainer: "Trainer") -> None:
+        """Called each time the model has entered train mode, as before the first step and after an evaluation."""
 
     def on_interrupt(self, trainer: "Trainer") -> str:
         """Called when the run was asked to stop, after a whole step; returns a sentence for the user."""
@@ -54,12 +60,14 @@ class Trainer:
     """Runs a task's steps over a loader until ``max_iter`` steps are finished.
 
     Attributes:
-        model: on its device, wrapped for several processes if there are several.
+        model: on its device; :meth:`wrap` makes of it what runs in several processes.
+        wrapper: returns the model as it runs; None runs it as it is.
         loader: gives the batches from step ``iteration`` on.
         amp_dtype: type of autocast's arithmetic, None for none.
         scaler: scales the loss of fp16 runs.
         clip_grad_norm: largest norm of all gradients together, 0 for no limit.
         iteration: finished steps.
+        is_stopped: the training was ended before ``max_iter``; see :meth:`stop`.
     """
 
     task: Task
@@ -77,8 +85,14 @@ class Trainer:
     scaler: torch.amp.GradScaler | None = None
     clip_grad_norm: float = 0.0
     iteration: int = 0
+    wrapper: Callable[[nn.Module], nn.Module] | None = None
     record: StepRecord | None = field(default=None, init=False)
+    is_stopped: bool = field(default=False, init=False)
     _signal: int = field(default=0, init=False)
+    _running: nn.Module = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._running = self.model
 
     def train(self) -> None:
         """Runs all steps that are left.
@@ -87,11 +101,13 @@ class Trainer:
             Interrupted: SIGTERM or Ctrl-C came; the step was finished and the hooks have saved the run.
             UserError: a loss is not finite, or too many clips cannot be read.
         """
-        self.model.train()
         with self._catching_signals():
+            self.wrap()
+            self.enter_train_mode()
             self._each_hook("before_train")
+            self._stop_if_asked()
             batches = iter(self.loader)
-            while self.iteration < self.max_iter:
+            while self.iteration < self.max_iter and not self.is_stopped:
                 self._each_hook("before_step")
                 started = time.perf_counter()
                 batch = next(batches)
@@ -103,6 +119,26 @@ class Trainer:
                 self._stop_if_asked()
             self._each_hook("after_train")
 
+    def wrap(self) -> None:
+        """Wraps the model anew, with the parameters that have a gradient now.
+
+        A parameter that is released after the wrapping would not be averaged over the processes
+        (https://github.com/Lightning-AI/pytorch-lightning/issues/20340).
+        """
+        self._running = self.model  # lets go of the wrapper before
+        if self.wrapper:
+            self._running = self.wrapper(self.model)
+
+    def stop(self, reason: str) -> None:
+        """Ends the training after the running step, as if it were the last; every process calls it."""
+        self.is_stopped = True
+        logger.info("The training ends after %d of %d iterations: %s", self.iteration, self.max_iter, reason)
+
+    def enter_train_mode(self) -> None:
+        """Puts the model into train mode, and lets the hooks say which parts of it stay out."""
+        self._running.train()
+        self._each_hook("on_train_mode")
+
     def _note_skipped(self, batch: ClipBatch) -> None:
         self.skipped.add(batch.skipped)
         if not len(batch):
@@ -112,7 +148,7 @@ class Trainer:
         torch.manual_seed(derived_seed(self.seed, self.iteration, self.rank))
         generator = torch.Generator().manual_seed(derived_seed(self.seed, self.iteration, self.rank, 1))
         with torch.autocast(self.device.type, dtype=self.amp_dtype, enabled=self.amp_dtype is not None):
-            output = self.task.train_step(self.model, batch, generator)
+            output = self.task.train_step(self._running, batch, generator)
         total = sum(output.losses.values(), start=torch.zeros((), device=self.device))
         self._refuse_non_finite(batch, output, total)
         self.optimizer.zero_grad(set_to_none=True)

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from alphaction.evaluation.ava_outcome import AvaOutcome
-from alphaction.evaluation.ava_report import make_result
+from alphaction.evaluation.ava_report import make_result, metric_names
 from alphaction.evaluation.base import EVALUATORS, EvaluationResult, Evaluator
 from alphaction.evaluation.detection_map import Detections, GroundTruth, detection_map
 from alphaction.structures.ava_csv import AvaRows, write_results_csv
@@ -75,6 +75,8 @@ class AVAEvaluator(Evaluator):
         evaluated_ids: ids that are scored; None for all of ``labels``.
         excluded: key frames that are left out.
         score_threshold: lower scores are neither scored nor written (TEST.ACTION_THRESH).
+        training_boxes: [K] how many boxes of each class of ``labels`` the model was trained on, for the report; None
+            where that is not known.
 
     Raises:
         DataError: an evaluated id is not in ``labels``.
@@ -88,6 +90,7 @@ class AVAEvaluator(Evaluator):
         evaluated_ids: Sequence[int] | None = None,
         excluded: Collection[ClipKey] = (),
         score_threshold: float = 0.0,
+        training_boxes: Sequence[int] | NDArray[np.int64] | None = None,
     ) -> None:
         self._labels = labels
         self._evaluated = labels if evaluated_ids is None else labels.subset(evaluated_ids)
@@ -96,6 +99,10 @@ class AVAEvaluator(Evaluator):
         self._keyframes = frozenset([*self._truth_keys, *ground_truth.frames_without_boxes])
         self._excluded = frozenset(excluded)
         self._threshold = score_threshold
+        self._training_boxes = None
+        if training_boxes is not None:
+            by_id = dict(zip(labels.ids, training_boxes, strict=True))
+            self._training_boxes = tuple(int(by_id[class_id]) for class_id in self._evaluated.ids)
 
     def evaluate(self, predictions: Sequence[ClipPrediction]) -> EvaluationResult:
         """Returns the metrics; ``boxes`` of a prediction are in pixels of ``boxes.size``, scores are [n, K].
@@ -118,6 +125,9 @@ class AVAEvaluator(Evaluator):
         }
         write = partial(_write_result_csv, predicted, self._labels, self._threshold)
         return self._score(detections, predicted.keys, number, counts, {"result.csv": write})
+
+    def metric_names(self) -> tuple[str, ...]:
+        return metric_names(self._evaluated)
 
     def evaluate_rows(self, rows: AvaRows) -> EvaluationResult:
         """Returns the metrics of a result file; rows of classes that are not evaluated are counted and left out."""
@@ -177,6 +187,7 @@ class AVAEvaluator(Evaluator):
             other_ids_detected=tuple(other_ids),
             other_ids_annotated=tuple(np.unique(self._truth.action[kept & (column < 0)]).tolist()),
             score_threshold=self._threshold,
+            training_boxes=self._training_boxes,
             counts={**counts, "ground_truth_rows_of_classes_not_evaluated": int((kept & (column < 0)).sum())},
         )
         return make_result(outcome, files)

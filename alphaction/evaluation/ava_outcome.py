@@ -28,6 +28,7 @@ class AvaOutcome:
         other_ids_detected: class ids in the detections that are not evaluated.
         other_ids_annotated: likewise in the ground truth.
         score_threshold: lower scores were left out.
+        training_boxes: [K] boxes of each class that the model was trained on, or None.
         counts: more numbers for the report.
     """
 
@@ -42,6 +43,7 @@ class AvaOutcome:
     other_ids_detected: tuple[int, ...]
     other_ids_annotated: tuple[int, ...]
     score_threshold: float
+    training_boxes: tuple[int, ...] | None
     counts: dict[str, int]
 
     def detected(self) -> set[ClipKey]:

@@ -8,10 +8,17 @@ import numpy as np
 
 from alphaction.evaluation.ava_outcome import IOU, AvaOutcome, explain_zero
 from alphaction.evaluation.base import EvaluationResult, format_primary
+from alphaction.structures.labels import LabelMap
 from alphaction.utils.logger import format_table
 
 PRIMARY = "mAP@0.5"
 MEAN_OVER_IOU = "mAP@0.5:0.95"
+
+
+def metric_names(labels: LabelMap) -> tuple[str, ...]:
+    """Returns the names of the metrics of an outcome with these evaluated classes."""
+    means = (PRIMARY, MEAN_OVER_IOU)
+    return (*means, *(f"{mean}/{group}" for group, _ in labels.groups.items() for mean in means))
 
 
 def make_result(outcome: AvaOutcome, files: Mapping[str, Callable[[Path], None]]) -> EvaluationResult:
@@ -40,6 +47,7 @@ def _classes(outcome: AvaOutcome) -> list[dict[str, Any]]:
             "AP@0.5": None if entry.ap is None else entry.ap[outcome.result.thresholds.index(IOU)],
             "AP@0.5:0.95": None if entry.ap is None else float(np.mean(entry.ap)),
             "num_gt": entry.num_gt,
+            "num_train": None if outcome.training_boxes is None else outcome.training_boxes[column],
             "num_det": entry.num_det,
             "num_tp": entry.num_tp,
         }
@@ -67,8 +75,14 @@ def _report(
     counts: Mapping[str, int],
     reason: str,
 ) -> str:
-    header = ("id", "name", "group", "AP@0.5", "#gt", "#det")
-    rows = [(c["id"], c["name"], c["group"], _format(c["AP@0.5"]), c["num_gt"], c["num_det"]) for c in classes]
+    header = ("id", "name", "group", "AP@0.5", "#gt", "#train", "#det")
+    rows = [
+        (
+            *(c["id"], c["name"], c["group"], _format(c["AP@0.5"]), c["num_gt"]),
+            *("-" if c["num_train"] is None else c["num_train"], c["num_det"]),
+        )
+        for c in classes
+    ]
     groups = [
         (name, len(columns), _format(metrics[f"{PRIMARY}/{name}"]), _format(metrics[f"{MEAN_OVER_IOU}/{name}"]))
         for name, columns in outcome.labels.groups.items()

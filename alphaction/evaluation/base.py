@@ -80,6 +80,10 @@ class Evaluator:
         """
         raise NotImplementedError
 
+    def metric_names(self) -> tuple[str, ...]:
+        """Returns the names of all metrics that ``evaluate`` gives, if they are known before; else nothing."""
+        return ()
+
 
 def format_primary(name: str, value: float | None) -> str:
     """Returns the last line of a report."""

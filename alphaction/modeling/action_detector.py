@@ -1,17 +1,19 @@
 """The detector: a backbone and the heads behind it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from torch import Tensor, nn
 from yacs.config import CfgNode
 
-from alphaction.modeling.backbone.base import Backbone, Unit
+from alphaction.modeling.backbone.base import Backbone
 from alphaction.modeling.backbone.build import build_backbone
 from alphaction.modeling.roi_heads.action_head.base import PooledBoxes
 from alphaction.modeling.roi_heads.action_head.interaction import InteractionSpec
 from alphaction.modeling.roi_heads.roi_heads import ROIHeads, build_roi_heads
 from alphaction.structures.boxes import Boxes
+from alphaction.structures.unit import Unit
 
 
 class ActionDetector(nn.Module):
@@ -74,10 +76,10 @@ class ActionDetector(nn.Module):
     def stages(self) -> list[Unit]:
         """Returns the units from input to ``head``; they cover every parameter exactly once."""
         units = [
-            Unit(unit.name, {f"backbone.{name}": module for name, module in unit.modules.items()})
+            replace(unit, modules={f"backbone.{name}": module for name, module in unit.modules.items()})
             for unit in self.backbone.stages()
         ]
-        return [*units, Unit("head", {"roi_heads": self.roi_heads})]
+        return [*units, Unit("head", {"roi_heads": self.roi_heads}, kind="head")]
 
 
 def build_detector(cfg: CfgNode) -> ActionDetector:

@@ -1,7 +1,19 @@
 """The optimizer, its learning rates and their schedule."""
 
 from alphaction.solver.build import build_optimizer, build_scheduler
+from alphaction.solver.describe import describe_solver
 from alphaction.solver.lr_scheduler import FactorScheduler
 from alphaction.solver.optimizer_state import load_optimizer_state
+from alphaction.solver.optimizers import OPTIMIZERS
+from alphaction.solver.schedules import SCHEDULERS, Span
 
-__all__ = ["FactorScheduler", "build_optimizer", "build_scheduler", "load_optimizer_state"]
+__all__ = [
+    "OPTIMIZERS",
+    "SCHEDULERS",
+    "FactorScheduler",
+    "Span",
+    "build_optimizer",
+    "build_scheduler",
+    "describe_solver",
+    "load_optimizer_state",
+]

@@ -1,69 +1,63 @@
-"""The learning rate of every iteration, as a factor on each group's initial rate."""
+"""The learning rate of every group at every iteration."""
 
-import math
-from bisect import bisect_right
-from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 from torch.optim import Optimizer
 
-WarmupMethod = Literal["linear", "constant"]
+from alphaction.solver.schedules import LrFactor, MakeFactor, Span
+from alphaction.structures.unit_rate import RateShape, UnitRate
+from alphaction.utils.plateau import Plateau
 
-
-def warmup_multi_step(
-    iteration: int,
-    *,
-    milestones: Sequence[int],
-    gamma: float,
-    warmup_iters: int = 0,
-    warmup_factor: float = 1.0,
-    warmup_method: WarmupMethod = "linear",
-) -> float:
-    """Returns ``gamma`` to the number of ``milestones`` reached, times the warm-up.
-
-    The warm-up rises from ``warmup_factor`` at iteration 0 to 1 at ``warmup_iters`` (linear), or stays at
-    ``warmup_factor`` until ``warmup_iters`` (constant). Iterations count from 0: this is the factor in force for
-    the forward and backward pass of ``iteration``.
-    """
-    warm = _warm_up(iteration, 1.0, warmup_iters, warmup_factor, warmup_method)
-    return warm * gamma ** bisect_right(list(milestones), iteration)
-
-
-def half_period_cosine(
-    iteration: int,
-    *,
-    max_iters: int,
-    warmup_iters: int = 0,
-    warmup_factor: float = 1.0,
-    warmup_method: WarmupMethod = "linear",
-) -> float:
-    """Returns half a period of a cosine, 1 at iteration 0 and 0 from ``max_iters`` on.
-
-    A linear warm-up rises from ``warmup_factor`` to the value the cosine has at ``warmup_iters``, so that the rate
-    does not jump there; a constant one stays at ``warmup_factor`` until ``warmup_iters``.
-    """
-    if iteration < warmup_iters:
-        target = half_period_cosine(warmup_iters, max_iters=max_iters)
-        return _warm_up(iteration, target, warmup_iters, warmup_factor, warmup_method)
-    return 0.5 * (1.0 + math.cos(math.pi * min(iteration, max_iters) / max_iters))
+_PLAIN = UnitRate()
 
 
 class FactorScheduler:
-    """Sets the rate of every group to its ``initial_lr`` times ``lr_factor(iteration)``.
+    """Sets the rate of every group to its ``initial_lr`` x the factor of its unit x the schedule.
 
     Rates are computed in closed form, never from the rate before, so a run may continue at any iteration under
-    another schedule. The rates of iteration 0 are set at once; :meth:`step` is called after each optimizer step.
-    A group may be added, or its ``initial_lr`` changed, at any time; it takes effect at the next step.
+    another schedule, and a unit may follow the schedule from an iteration of its own. The rates of iteration 0 are set
+    at once; :meth:`step` is called after each optimizer step. A group may be added, or its ``initial_lr`` changed, at
+    any time; it takes effect at the next step.
 
     Args:
-        optimizer: its groups' ``lr`` at this moment become their ``initial_lr``, unless they have one.
-        lr_factor: factor in force at an iteration, counted from 0.
+        optimizer: its groups' ``lr`` at this moment become their ``initial_lr``, unless they have one. A group belongs
+            to the unit that its ``unit`` names.
+        make_factor: gives, for the span a schedule stretches over, its factor at every iteration of the run.
+        span: of the whole run.
+        make_warm_up: gives the warm-up alone; without it there is none.
+        plateau: for a schedule that follows a metric, what says when to lower the rate.
+        metric: what the plateau is one of, and whether it is to rise or to fall; a saved state of another metric is not
+            continued.
     """
 
-    def __init__(self, optimizer: Optimizer, lr_factor: Callable[[int], float]) -> None:
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        make_factor: MakeFactor,
+        span: Span,
+        *,
+        make_warm_up: MakeFactor | None = None,
+        plateau: Plateau | None = None,
+        metric: str = "",
+    ) -> None:
         self.optimizer = optimizer
-        self.lr_factor = lr_factor
+        self._makers: dict[RateShape, MakeFactor] = {
+            "schedule": make_factor,
+            "warmup": make_warm_up or _always_one,
+            "constant": _always_one,
+        }
+        self._span = span
+        self._plateau, self._metric = plateau, metric
+        self._units: dict[str, UnitRate] = {}
+        self._made: dict[tuple[RateShape, int], LrFactor] = {}
         self.jump_to(0)
+
+    @property
+    def needs_metric(self) -> bool:
+        """Whether :meth:`report` must be told the metric of each evaluation."""
+        return self._plateau is not None
 
     def step(self) -> None:
         """Sets the rates of the next iteration."""
@@ -72,33 +66,64 @@ class FactorScheduler:
     def jump_to(self, iteration: int) -> None:
         """Sets the rates of ``iteration``, wherever the schedule was before."""
         self.iteration = iteration
-        factor = self.lr_factor(iteration)
+        factors: dict[str, float] = {}
         for group in self.optimizer.param_groups:
-            group["lr"] = group.setdefault("initial_lr", group["lr"]) * factor
+            unit = group.get("unit", "")
+            if unit not in factors:
+                factors[unit] = self.unit_rate(unit)
+            group["lr"] = group.setdefault("initial_lr", group["lr"]) * factors[unit]
+
+    def set_units(self, rates: Mapping[str, UnitRate]) -> None:
+        """Replaces the rates of all units, at once; units that are not named follow the schedule."""
+        self._units = dict(rates)
+        self._made.clear()
+        self.jump_to(self.iteration)
+
+    def report(self, value: float) -> None:
+        """Takes the metric of an evaluation after ``iteration`` steps; when it stands still, rates fall at once."""
+        if self._plateau is None or not self._plateau.is_reached(value):
+            return
+        self._set_drops((*self._span.drops, self.iteration))
+        self.jump_to(self.iteration)
+
+    def unit_rate(self, unit: str) -> float:
+        """Returns the rate over BASE_LR now in force for parameters of the unit that have no factor of their own."""
+        rate = self._units.get(unit, _PLAIN)
+        key = (rate.shape, rate.start)
+        if key not in self._made:
+            self._made[key] = self._makers[rate.shape](replace(self._span, start=rate.start))
+        return rate.factor * self._made[key](self.iteration)
 
     def rates(self) -> list[float]:
         """Returns the rate now in force for each group."""
         return [group["lr"] for group in self.optimizer.param_groups]
 
     def plain_rate(self) -> float:
-        """Returns the rate now in force for a parameter without a factor, else the smallest there is."""
+        """Returns the rate of the last group, of the head, without a factor of its own, else the smallest of all."""
         groups = self.optimizer.param_groups
         plain = [group["lr"] for group in groups if group.get("lr_factor", 1.0) == 1.0]
-        return float(plain[0] if plain else min(group["lr"] for group in groups))
+        return float(plain[-1] if plain else min(group["lr"] for group in groups))
 
     def state_dict(self) -> dict[str, Any]:
-        """Returns the iteration alone: rates and schedule belong to the config."""
-        return {"iteration": self.iteration}
+        """Returns the iteration and what was seen of the metric; schedule and rates belong to whoever set them."""
+        return {
+            "iteration": self.iteration,
+            "drops": list(self._span.drops),
+            "plateau": {"metric": self._metric, **self._plateau.state_dict()} if self._plateau else None,
+        }
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Jumps this schedule to the saved iteration."""
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Jumps this schedule to the saved iteration; a state of an older run may hold that alone."""
+        self._set_drops(tuple(state.get("drops", ())))
+        seen = state.get("plateau")
+        if self._plateau and seen and seen["metric"] == self._metric:
+            self._plateau.load_state_dict(seen)
         self.jump_to(int(state["iteration"]))
 
+    def _set_drops(self, drops: tuple[int, ...]) -> None:
+        self._span = replace(self._span, drops=drops)
+        self._made.clear()
 
-def _warm_up(iteration: int, target: float, iters: int, factor: float, method: WarmupMethod) -> float:
-    if iteration >= iters:
-        return target
-    if method == "constant":
-        return factor
-    progress = iteration / iters
-    return factor * (1.0 - progress) + target * progress
+
+def _always_one(_: Span) -> LrFactor:
+    return lambda iteration: 1.0

@@ -39,12 +39,6 @@ class Boxes:
                 raise ValueError(f"{len(self.xyxy)} boxes were given {len(column)} rows of {name}.")
 
     @classmethod
-    def from_xywh(cls, xywh: Tensor, size: tuple[int, int]) -> "Boxes":
-        """Returns boxes from [n, 4] left, top, width, height with inclusive widths (right = x + w - 1)."""
-        left_top, extent = xywh.reshape(-1, 4).float().split(2, dim=1)
-        return cls(torch.cat([left_top, left_top + (extent - PIXEL).clamp(min=0)], dim=1), size)
-
-    @classmethod
     def empty(cls, size: tuple[int, int]) -> "Boxes":
         return cls(torch.zeros(0, 4), size)
 
@@ -99,12 +93,6 @@ class Boxes:
     def select(self, index: Tensor) -> "Boxes":
         """Returns the boxes at ``index`` (positions or a mask) with their columns."""
         return self._each(lambda tensor: tensor[index])
-
-    def top_k(self, k: int) -> "Boxes":
-        """Returns the k boxes with the highest scores, best first; without scores the first k."""
-        if self.scores is None:
-            return self.select(torch.arange(min(k, len(self))))
-        return self.select(self.scores.argsort(descending=True, stable=True)[:k])
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> "Boxes":
         return self._each(lambda tensor: tensor.to(device, non_blocking=non_blocking))

@@ -141,13 +141,6 @@ class MemoryPool:
         capacity = slots.size * self._store.per_slot
         return read_window(self._store, slots, lambda rows: self._rows(rows, capacity))
 
-    def clear(self) -> None:
-        """Empties all slots; collective."""
-        synchronize(self._node.everyone)
-        if self._node.is_first:
-            self._store.clear()
-        synchronize(self._node.everyone)
-
     def save(self, path: Path) -> dict[str, Any]:
         """Writes the filled slots to a .safetensors file, and returns what :meth:`load` checks it by.
 

@@ -10,9 +10,10 @@ from torch import nn
 
 from alphaction.dataset.build import build_dataset
 from alphaction.dataset.single_video import open_single_video
+from alphaction.dataset.training_counts import count_training_boxes
 from alphaction.evaluation import EVALUATORS, Evaluator
+from alphaction.evaluation.ava_report import PRIMARY
 from alphaction.modeling.action_detector import ActionDetector, build_detector
-from alphaction.modeling.backbone.base import Unit
 from alphaction.modeling.clip_input import ClipNormalizer
 from alphaction.modeling.roi_heads.action_head.loss import action_accuracies, action_losses
 from alphaction.modeling.roi_heads.action_head.postprocess import scores_from_logits
@@ -21,16 +22,15 @@ from alphaction.structures.boxes import Boxes
 from alphaction.structures.clip import ClipBatch, ClipKey, ClipPrediction, DetectionTarget, StepOutput
 from alphaction.structures.labels import LabelMap
 from alphaction.structures.memory_index import SecondIndex
-from alphaction.structures.memory_pool import MemoryPool
+from alphaction.structures.unit import Unit
 from alphaction.tasks.base import TASKS, Task
 from alphaction.tasks.class_weights import ClassWeighting
-from alphaction.tasks.detection_classes import shared_labels, with_class_counts
+from alphaction.tasks.detection_classes import class_rows, require_same_classes, shared_labels, with_class_counts
 from alphaction.tasks.detection_predictions import detection_predictions
 from alphaction.tasks.feature_memory import FeatureMemory, MemorySettings, interacts_with
-from alphaction.tasks.pooled_batches import PooledBatch, PooledBatches
-from alphaction.utils.comm import all_gather_objects, reduce_mean
-from alphaction.utils.errors import ConfigError
-from alphaction.utils.node_shared import Node, find_node
+from alphaction.tasks.memory_passes import MemoryPasses
+from alphaction.tasks.pooled_batches import PooledBatch
+from alphaction.utils.comm import reduce_mean
 
 
 @TASKS.register("action_detection")
@@ -51,6 +51,7 @@ class ActionDetection(Task):
     """
 
     name = "action_detection"
+    main_metric = PRIMARY
 
     def __init__(
         self,
@@ -74,12 +75,11 @@ class ActionDetection(Task):
         self._weigh_by_box_score = weigh_by_box_score
         self._normalizer = normalizer
         self._asks_for_objects = asks_for_objects
-        self._memory_settings = memory
+        self._memory_passes = None if memory is None else MemoryPasses(memory)
         self._class_weighting = class_weighting or ClassWeighting()
         self._class_weights: torch.Tensor | None = None
         self._memory: FeatureMemory | None = None
         self._memory_file: dict[str, Any] = {}
-        self._node: Node | None = None
 
     @classmethod
     def resolve_config(cls, cfg: Any) -> Any:
@@ -112,6 +112,9 @@ class ActionDetection(Task):
     def head_prefixes(self, model: nn.Module) -> tuple[str, ...]:
         return _detector(model).head_prefixes
 
+    def class_rows(self, model: nn.Module) -> tuple[str, ...]:
+        return class_rows(model)
+
     def stages(self, model: nn.Module) -> Sequence[Unit]:
         return _detector(model).stages()
 
@@ -123,17 +126,17 @@ class ActionDetection(Task):
 
     def _with_usable_times(self, dataset: Any) -> Any:
         """Returns the dataset after checking, before any work, that a memory could hold its key frames."""
-        if self._memory_settings is not None:
+        if self._memory_passes is not None:
             SecondIndex([dataset.key(index) for index in range(len(dataset))])
         return dataset
 
     def start_training(self, model: nn.Module, dataset: Any, saved: dict[str, Any] | None, folder: Path) -> None:
         weights = self._class_weighting.weights(self.labels, dataset)
         self._class_weights = None if weights is None else weights.to(next(model.parameters()).device)
-        if self._memory_settings is None:
+        if self._memory_passes is None:
             return
         keys = [dataset.key(index) for index in range(len(dataset))]
-        self._memory = self._make_memory(_detector(model), keys)
+        self._memory = self._memory_passes.make(_detector(model), keys)
         if saved is not None:
             self._memory.restore(saved.get("memory"), folder)
 
@@ -169,19 +172,12 @@ class ActionDetection(Task):
 
     def predict(self, model: nn.Module, loader: Iterable[ClipBatch]) -> Iterator[ClipPrediction]:
         """Yields predictions of every clip; with a memory in two passes, since it must be full before it is read."""
-        if self._memory_settings is None:
+        if self._memory_passes is None:
             yield from super().predict(model, loader)
             return
-        with PooledBatches() as pooled:
-            device = torch.device("cpu")
-            for batch in loader:
-                pooled.append(self._pool(_detector(model), batch))
-                device = batch.media.frames.device
-            memory = self._fill_memory(_detector(model), pooled)
-            for stored in pooled:
-                part = stored.to(device)
-                logits = _detector(model).classify(part.persons, part.objects, memory.around(part.keys, device))
-                yield from self._predictions(part.keys, part.targets, logits)
+        pooled = (self._pool(_detector(model), batch) for batch in loader)
+        for part, logits in self._memory_passes.classify(_detector(model), pooled):
+            yield from self._predictions(part.keys, part.targets, logits)
 
     def predict_batch(self, model: nn.Module, batch: ClipBatch) -> list[ClipPrediction]:
         slow, fast = self._normalizer(batch.media)
@@ -192,29 +188,6 @@ class ActionDetection(Task):
         slow, fast = self._normalizer(batch.media)
         persons = [target.persons for target in batch.targets]
         return PooledBatch(batch.keys, batch.targets, *model.pool(slow, fast, persons, self._objects(batch.targets)))
-
-    def _fill_memory(self, model: ActionDetector, pooled: PooledBatches) -> FeatureMemory:
-        """Returns the memory of a test set, filled by all processes."""
-        keys = [key for of_rank in all_gather_objects(pooled.keys()) for key in of_rank]
-        memory = self._make_memory(model, keys)
-        for part in pooled:
-            memory.write(part.keys, part.persons)
-        memory.pool.publish()
-        return memory
-
-    def _make_memory(self, model: ActionDetector, keys: Sequence[ClipKey]) -> FeatureMemory:
-        settings = self._memory_settings
-        assert settings is not None
-        self._node = self._node or find_node()
-        on_accelerator = next(model.parameters()).device.type != "cpu"
-        pool = MemoryPool.create(
-            keys,
-            max_per_second=settings.max_per_second,
-            dim=model.backbone.dim_out,
-            pin_memory=on_accelerator and torch.cuda.is_available(),
-            node=self._node,
-        )
-        return FeatureMemory(pool, settings)
 
     def _objects(self, targets: Sequence[DetectionTarget]) -> list[Boxes] | None:
         if not self._asks_for_objects:
@@ -227,7 +200,7 @@ class ActionDetection(Task):
         scores = scores_from_logits(logits, self.labels.groups)  # [R, K]
         return detection_predictions(keys, targets, scores, weigh_by_box_score=self._weigh_by_box_score)
 
-    def make_evaluator(self, cfg: Any, dataset: Any) -> Evaluator:
+    def make_evaluator(self, cfg: Any, dataset: Any, training_set: Any = None) -> Evaluator:
         evaluator_class: Any = EVALUATORS.get(dataset.evaluator)
         return evaluator_class(
             labels=self.labels,
@@ -235,6 +208,7 @@ class ActionDetection(Task):
             evaluated_ids=dataset.evaluated_ids,
             excluded=dataset.excluded,
             score_threshold=cfg.TEST.ACTION_THRESH,
+            training_boxes=count_training_boxes(cfg, self.labels, training_set),
         )
 
     def save_files(self, folder: Path, tag: str) -> None:
@@ -251,18 +225,11 @@ class ActionDetection(Task):
         Raises:
             ConfigError: the checkpoint was trained on other classes.
         """
-        saved = dict(zip(state["class_ids"], state["class_names"], strict=True))
-        current = dict(zip(self.labels.ids, self.labels.names, strict=True))
-        if saved != current:
-            differing = {i: (saved.get(i), current.get(i)) for i in saved | current if saved.get(i) != current.get(i)}
-            raise ConfigError(
-                "The checkpoint was trained on other classes than the label file has; id: (checkpoint, label file) "
-                f"{differing}. Use the label file of that run, or start anew from it with --transfer --no-head."
-            )
+        require_same_classes(self.labels, state["class_ids"], state["class_names"])
 
     def _training_boxes(self, target: DetectionTarget, generator: torch.Generator) -> Boxes:
         chosen = sample_boxes(target.persons, self._max_boxes, generator)
-        if self._memory_settings is not None:  # where the memory has too few slots, chance decides who is kept
+        if self._memory_passes is not None:  # where the memory has too few slots, chance decides who is kept
             chosen = replace(chosen, scores=torch.rand(len(chosen), generator=generator).to(chosen.xyxy.device))
         return jitter_boxes(chosen, self._box_jitter, generator)
 

@@ -9,6 +9,7 @@ from torch import nn
 
 from alphaction.structures.clip import ClipBatch, ClipPrediction, StepOutput
 from alphaction.structures.labels import LabelMap
+from alphaction.structures.unit import Unit
 from alphaction.utils.registry import Registry
 
 TASKS: "Registry[type[Task]]" = Registry("task (TASK)")
@@ -17,12 +18,14 @@ TASKS: "Registry[type[Task]]" = Registry("task (TASK)")
 class Task:
     """One kind of learning problem: joins model, data and metric.
 
-    ``labels`` are the classes, for the results of whoever asks.
+    ``labels`` are the classes, for the results of whoever asks. ``main_metric`` is the metric of the task's evaluator
+    that says which of two models is better; "" where there is none.
 
     Inherited code is the one-pass ``predict`` and the empty hooks; a task is composed of functions, not of tasks.
     """
 
     name: ClassVar[str]
+    main_metric: ClassVar[str] = ""
     labels: LabelMap
 
     @classmethod
@@ -42,8 +45,12 @@ class Task:
         """Returns the state-dict prefixes that ``--no-head`` leaves out."""
         raise NotImplementedError
 
-    def stages(self, model: nn.Module) -> Sequence[Any]:
-        """Returns the units of the model from input to head: ``name`` and ``modules`` (by qualified name)."""
+    def class_rows(self, model: nn.Module) -> tuple[str, ...]:
+        """Returns the state-dict keys of the tensors with one row for each of ``labels``, in their order."""
+        return ()
+
+    def stages(self, model: nn.Module) -> Sequence[Unit]:
+        """Returns the units of the model from input to head; their modules' names are those within the model."""
         raise NotImplementedError
 
     def build_dataset(self, cfg: Any, name: str, is_train: bool) -> Any:
@@ -79,8 +86,8 @@ class Task:
     def predict_batch(self, model: nn.Module, batch: ClipBatch) -> list[ClipPrediction]:
         raise NotImplementedError
 
-    def make_evaluator(self, cfg: Any, dataset: Any) -> Any:
-        """Returns the evaluator of a dataset built by ``build_dataset``."""
+    def make_evaluator(self, cfg: Any, dataset: Any, training_set: Any = None) -> Any:
+        """Returns the evaluator of a dataset built by ``build_dataset``; with the training set where it is open."""
         raise NotImplementedError
 
     def save_files(self, folder: Path, tag: str) -> None:

@@ -1,7 +1,10 @@
-"""The classes of a detection run: from the label files of its data sets into the config."""
+"""The classes of a detection run: from the label files of its data sets into the config and the model."""
 
 import logging
+from collections.abc import Sequence
 from typing import Any
+
+from torch import nn
 
 from alphaction.config.check import class_count_keys, loss_weight_advice
 from alphaction.config.defaults import _C as DEFAULTS
@@ -12,6 +15,8 @@ from alphaction.structures.labels import LabelMap
 from alphaction.utils.errors import ConfigError
 
 logger = logging.getLogger(__name__)
+
+_CLASSIFIER = "roi_heads.action.predictor.cls_score."
 
 
 def shared_labels(cfg: Any) -> LabelMap:
@@ -57,6 +62,27 @@ def with_class_counts(cfg: Any) -> Any:
     for advice in loss_weight_advice(resolved):
         logger.warning("%s", advice)
     return resolved
+
+
+def require_same_classes(labels: LabelMap, ids: Sequence[int], names: Sequence[str]) -> None:
+    """Raises what to do where the classes of a checkpoint are not ``labels``.
+
+    Raises:
+        ConfigError: an id or a name differs.
+    """
+    saved, current = dict(zip(ids, names, strict=True)), dict(zip(labels.ids, labels.names, strict=True))
+    if saved != current:
+        differing = {i: (saved.get(i), current.get(i)) for i in saved | current if saved.get(i) != current.get(i)}
+        raise ConfigError(
+            "The checkpoint was trained on other classes than the label file has; id: (checkpoint, label file) "
+            f"{differing}. Use the label file of that run, or start anew from it: --transfer takes over the head's "
+            "rows of the classes that have the same name, --transfer --no-head trains a new head."
+        )
+
+
+def class_rows(model: nn.Module) -> tuple[str, ...]:
+    """Returns the keys of the model's tensors with one row a class."""
+    return tuple(key for key in model.state_dict() if key.startswith(_CLASSIFIER))
 
 
 def _counts(values: dict[str, int]) -> str:

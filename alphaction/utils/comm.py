@@ -77,6 +77,15 @@ def all_gather_objects(value: T, group: CpuGroup = None) -> list[T]:
     return gathered
 
 
+def broadcast_object(value: T) -> T:
+    """Returns rank 0's value on every rank; pickled, as in :func:`gather_objects`."""
+    if get_world_size() == 1:
+        return value
+    box: list[Any] = [value if is_main_process() else None]
+    dist.broadcast_object_list(box, src=0)
+    return box[0]
+
+
 def all_gather_rows(rows: torch.Tensor, group: CpuGroup) -> list[torch.Tensor]:
     """Returns the rows of every rank of the group, in rank order; each rank may have another number of them.
 

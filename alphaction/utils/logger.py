@@ -1,11 +1,15 @@
 """One tree of loggers below ``alphaction``; rank 0 speaks on the console and writes ``log.txt``."""
 
 import logging
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from alphaction.utils.errors import UserError
+
+# A number as tables have it; columns of numbers may have cells that are empty or a dash.
+_NUMBER = re.compile(r"[-+]?\d[\d,.]*(e[-+]?\d+)?%?|-?")
 
 _FORMAT = "%(asctime)s %(levelname).1s %(name)s: %(message)s"
 
@@ -72,7 +76,7 @@ def format_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str
     """Returns the rows as aligned columns below their header; numbers are set to the right."""
     cells = [[str(cell) for cell in row] for row in rows]
     widths = [max([len(head), *(len(row[i]) for row in cells)]) for i, head in enumerate(header)]
-    numeric = [bool(rows) and all(isinstance(row[i], int | float) for row in rows) for i in range(len(header))]
+    numeric = [bool(rows) and all(_NUMBER.fullmatch(row[i]) for row in cells) for i in range(len(header))]
 
     def line(values: Sequence[str]) -> str:
         aligned = (

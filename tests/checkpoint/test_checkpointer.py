@@ -277,7 +277,7 @@ def test_a_part_that_could_not_be_read_back_is_refused_at_once(tmp_path, value):
 
 
 def test_a_checkpoint_without_a_part_is_refused_at_once(tmp_path):
-    with pytest.raises(TypeError, match="needs optimizer, task to be resumed from"):
+    with pytest.raises(TypeError, match="A checkpoint needs task, optimizer"):
         Checkpointer(tmp_path).save(5, {"model": {}, "scheduler": {}, "config": ""})
 
 
@@ -302,3 +302,39 @@ def test_a_final_checkpoint_leaves_the_memories_of_numbered_ones(tmp_path):
     checkpointer.save(4, make_parts())
     checkpointer.save(8, make_parts(), is_final=True)
     assert {"memory_0000004.safetensors", "memory_0000008.safetensors"} <= set(names(tmp_path))
+
+
+def test_the_best_weights_stand_beside_the_checkpoints_and_stay(tmp_path):
+    checkpointer = Checkpointer(tmp_path, kept=1)
+    best = {name: make_parts(0.5)[name] for name in ("model", "task", "config")}
+    assert not checkpointer.has_best()
+    checkpointer.save_best(10, {**best, "metric": {"name": "mAP", "value": 0.3}})
+    assert checkpointer.has_best() and not checkpointer.has_checkpoint()
+    for iteration in (10, 20, 30):
+        checkpointer.save(iteration, make_parts(1.0))
+    checkpointer.save(40, make_parts(1.0), is_final=True)
+    assert names(tmp_path) == ["last_checkpoint", "model_0000030.pth", "model_best.pth", "model_final.pth"]
+    content = torch.load(tmp_path / "model_best.pth", weights_only=True)
+    assert content["iteration"] == 10 and content["metric"]["value"] == 0.3 and content["model"]["w"][0] == 0.5
+
+
+def test_the_best_weights_before_stay_until_the_new_ones_are_whole(tmp_path, monkeypatch):
+    checkpointer = Checkpointer(tmp_path)
+    checkpointer.save_best(10, make_parts(1.0))
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "save", write_half_and(OSError(28, "No space left on device")))
+        with pytest.raises(CheckpointError, match="No space left on device"):
+            checkpointer.save_best(20, make_parts(2.0))
+    assert names(tmp_path) == ["model_best.pth"]
+    assert torch.load(tmp_path / "model_best.pth", weights_only=True)["iteration"] == 10
+
+
+def test_a_half_written_best_file_of_a_killed_run_is_removed(tmp_path):
+    (tmp_path / ".model_best.pth.partial").write_bytes(b"half")
+    Checkpointer(tmp_path).remove_leftovers()
+    assert names(tmp_path) == []
+
+
+def test_best_weights_that_do_not_say_what_they_are_are_refused(tmp_path):
+    with pytest.raises(TypeError, match="needs task, config"):
+        Checkpointer(tmp_path).save_best(10, {"model": {}})

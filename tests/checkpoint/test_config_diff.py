@@ -44,6 +44,10 @@ def test_a_key_that_changes_the_run_is_reported(old, new, difference):
         ("LOG_PERIOD: 20", "LOG_PERIOD: 1"),
         ("CHECKPOINTS_KEPT: 0", "CHECKPOINTS_KEPT: 3"),
         ("MAX_ITER: 90", "MAX_ITER: 120"),
+        ("MAX_EPOCHS: 0", "MAX_EPOCHS: 0, MONITOR: mAP, MONITOR_MODE: min"),
+        ("MAX_EPOCHS: 0", "MAX_EPOCHS: 0, SAVE_BEST: true, EARLY_STOP_PATIENCE: 2, EARLY_STOP_MIN_DELTA: 0.1"),
+        # Keys that did not exist when the run was saved, with their defaults.
+        ("MAX_EPOCHS: 0", "MAX_EPOCHS: 0, OPTIMIZER: sgd, BETAS: [0.9, 0.999]"),
         ("OUTPUT_DIR: out", "OUTPUT_DIR: elsewhere"),
         ("BOX_THRESH: 0.8", "BOX_THRESH: 0.5"),
         ("BASE_LR: 0.0004", "BASE_LR: 4.0e-04"),
@@ -53,9 +57,28 @@ def test_a_key_that_leaves_the_run_the_same_is_not_reported(old, new):
     assert compare_configs(SAVED, SAVED.replace(old, new)) == []
 
 
-def test_a_longer_cosine_is_another_schedule():
-    saved = SAVED.replace("warmup_multi_step", "half_period_cosine")
+@pytest.mark.parametrize("name", ["half_period_cosine", "polynomial", "one_cycle"])
+def test_a_longer_run_is_another_schedule_where_it_stretches_over_the_run(name):
+    saved = SAVED.replace("warmup_multi_step", name)
     assert compare_configs(saved, saved.replace("MAX_ITER: 90", "MAX_ITER: 120")) == [("SOLVER.MAX_ITER", 90, 120)]
+
+
+@pytest.mark.parametrize("name", ["exponential", "plateau"])
+def test_a_longer_run_goes_on_where_the_schedule_knows_no_end(name):
+    saved = SAVED.replace("warmup_multi_step", name)
+    assert compare_configs(saved, saved.replace("MAX_ITER: 90", "MAX_ITER: 120")) == []
+
+
+@pytest.mark.parametrize(("old", "new"), [("warmup_multi_step", "plateau"), ("STRATEGY: none", "STRATEGY: adaptive")])
+def test_another_metric_is_another_run_where_the_run_follows_it(old, new):
+    saved = SAVED.replace(old, new)
+    now = saved.replace("MAX_EPOCHS: 0", "MAX_EPOCHS: 0, MONITOR: mAP")
+    assert compare_configs(saved, now) == [("SOLVER.MONITOR", "", "mAP")]
+
+
+def test_a_new_key_that_is_not_at_its_default_is_reported():
+    now = SAVED.replace("MAX_EPOCHS: 0", "MAX_EPOCHS: 0, OPTIMIZER: adamw")
+    assert compare_configs(SAVED, now) == [("SOLVER.OPTIMIZER", "sgd", "adamw")]
 
 
 def test_more_epochs_go_on_with_the_run():
@@ -81,6 +104,20 @@ def test_other_rates_alone_offer_adjust_lr():
     with pytest.raises(CheckpointError, match="add --adjust-lr"):
         check_same_run(SAVED, changed, "out")
     check_same_run(SAVED, changed, "out", adjust_lr=True)
+
+
+def test_adjust_lr_excuses_another_strategy():
+    changed = SAVED.replace("STRATEGY: none", "STRATEGY: fixed").replace("0.0004", "0.001")
+    with pytest.raises(CheckpointError, match="add --adjust-lr to go on with the new rates, schedule and fine-tuning"):
+        check_same_run(SAVED, changed, "out")
+    check_same_run(SAVED, changed, "out", adjust_lr=True)
+
+
+def test_adjust_lr_does_not_excuse_another_optimizer():
+    changed = SAVED.replace("MAX_EPOCHS: 0", "MAX_EPOCHS: 0, OPTIMIZER: adamw")
+    with pytest.raises(CheckpointError) as error:
+        check_same_run(SAVED, changed, "out", adjust_lr=True)
+    assert "SOLVER.OPTIMIZER" in str(error.value) and "--adjust-lr" not in str(error.value)
 
 
 def test_adjust_lr_does_not_excuse_another_model():

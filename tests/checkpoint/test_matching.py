@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from alphaction.checkpoint.conversion import Conversion
 from alphaction.checkpoint.matching import match
 from alphaction.utils.errors import CheckpointError
 
@@ -123,3 +124,34 @@ def test_no_head_names_what_it_left_out_of_the_file():
     report = match(shapes("module.roi_heads.w", "a.w"), shapes("roi_heads.w", "a.w"), head_prefixes=HEAD, no_head=True)
     assert report.skipped == (("module.roi_heads.w", "--no-head"),)
     assert report.kept == ("roi_heads.w",)
+
+
+def test_a_batch_norm_never_takes_the_bias_of_a_convolution_that_bears_its_name():
+    """In SyncNet's file the layers at 4, 8, ... are convolutions, in the network of the same numbers batch norms."""
+    file = {"audio.4.weight": (192, 64, 3, 3), "audio.4.bias": (192,), "audio.5.weight": (192,), "audio.5.bias": (192,)}
+    model = {"net.audio.4.weight": (192,), "net.audio.4.bias": (192,), "net.audio.4.running_mean": (192,)}
+    report = match(file, {**model, "net.audio.5.weight": (192,), "net.audio.5.bias": (192,)})
+    assert {key for key, _ in report.loaded} == {"net.audio.5.weight", "net.audio.5.bias"}
+    assert report.wrong_shape == (("net.audio.4.weight", (192, 64, 3, 3), (192,)),)
+    assert report.skipped == (("audio.4.bias", "the weight beside it has another shape"),)
+    assert set(report.missing) == {"net.audio.4.bias", "net.audio.4.running_mean"}
+
+
+def test_a_convolution_never_takes_the_bias_of_a_batch_norm_that_bears_its_name():
+    report = match({"a.4.weight": (8,), "a.4.bias": (8,)}, {"a.4.weight": (8, 3, 1, 1), "a.4.bias": (8,)})
+    assert report.loaded == () and report.missing == ("a.4.bias",)
+
+
+def test_a_bias_of_another_shape_leaves_its_weight():
+    report = match({"a.weight": (8, 3), "a.bias": (1, 8)}, {"a.weight": (8, 3), "a.bias": (8,)})
+    assert report.loaded == (("a.weight", "a.weight"),)
+
+
+def test_a_conversion_fills_what_a_copy_does_not():
+    def convert(key, file, model):
+        return Conversion("made flat", lambda value, _: value.flatten()) if file != model else None
+
+    report = match({"a.w": (2, 3), "b.w": (4,)}, {"a.w": (6,), "b.w": (4,)}, convert=convert)
+    assert report.loaded == (("a.w", "a.w"), ("b.w", "b.w"))
+    assert report.converted == (("a.w", (2, 3), (6,), "made flat"),)
+    assert report.wrong_shape == ()

@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from alphaction.checkpoint import Checkpointer, restore_model
-from alphaction.solver import FactorScheduler, load_optimizer_state
-from alphaction.solver.lr_scheduler import warmup_multi_step
+from alphaction.solver import FactorScheduler, Span, load_optimizer_state
+from alphaction.solver.curves import WarmUp, multi_step
 from alphaction.solver.param_groups import GroupRates, make_param_groups
 
 
@@ -16,8 +16,8 @@ def start(base_lr=0.05, milestones=(4,)):
     model = nn.Sequential(nn.Conv3d(2, 3, 1), nn.BatchNorm3d(3), nn.Flatten(), nn.Linear(3 * 8, 2))
     rates = GroupRates(base_lr=base_lr, weight_decay=0.01, bias_lr_factor=2)
     optimizer = torch.optim.SGD(make_param_groups(model, rates), lr=base_lr, momentum=0.9)
-    curve = partial(warmup_multi_step, milestones=milestones, gamma=0.1, warmup_iters=3, warmup_factor=0.25)
-    return model, optimizer, FactorScheduler(optimizer, curve)
+    curve = WarmUp(3, 0.25).times(partial(multi_step, milestones=milestones, gamma=0.1))
+    return model, optimizer, FactorScheduler(optimizer, lambda span: curve, Span(0, 7))
 
 
 def train(run, first, last):

@@ -22,7 +22,7 @@ def test_defaults_can_run() -> None:
         ({"SOLVER.STEPS": (90000,)}, 1, "must lie below SOLVER.MAX_ITER 75000"),
         ({"SOLVER.VIDEOS_PER_BATCH": 3}, 2, "does not divide by the 2 processes"),
         ({"SOLVER.EVAL_PERIOD": 0}, 1, "SOLVER.EVAL_PERIOD is 0; it must be at least 1"),
-        ({"SOLVER.SCHEDULER": "cosine"}, 1, "choose one of warmup_multi_step, half_period_cosine"),
+        ({"SOLVER.WARMUP_METHOD": "cubic"}, 1, "choose one of linear, constant"),
         ({"INPUT.FLIP_PROB": 1.5}, 1, "between 0 and 1"),
         ({"INPUT.PIXEL_MEAN": [1.0]}, 1, "it takes 3 numbers"),
         ({"INPUT.MIN_SIZE_TEST": 500}, 1, "above INPUT.MAX_SIZE_TEST 464"),

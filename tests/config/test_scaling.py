@@ -57,6 +57,20 @@ def test_periods_and_warm_up_follow_the_batch() -> None:
     assert (solver.WARMUP_ITERS, solver.CHECKPOINT_PERIOD, solver.EVAL_PERIOD) == (8000, 40000, 40000)
 
 
+def test_lengths_of_decay_and_fine_tuning_follow_the_batch_and_zero_stays() -> None:
+    words = ["SOLVER.VIDEOS_PER_BATCH", "4"]
+    cfg = load_cfg(BASELINE, words)
+    assert scale_schedule(cfg).SOLVER.DECAY_ITERS == scale_schedule(cfg).FINETUNE.EPOCH_ITERS == 0
+    cfg.SOLVER.DECAY_ITERS, cfg.FINETUNE.EPOCH_ITERS = 300, 50
+    cfg.FINETUNE.BACKBONE_AT_EPOCH.INITIAL_LR = 0.01
+    scaled = scale_schedule(cfg)
+    assert (scaled.SOLVER.DECAY_ITERS, scaled.FINETUNE.EPOCH_ITERS) == (1200, 200)
+    assert scaled.FINETUNE.BACKBONE_AT_EPOCH.INITIAL_LR == pytest.approx(0.0025)
+    assert "FINETUNE.EPOCH_ITERS" in describe_scaling(cfg, scaled)
+    typed = scale_schedule(cfg, ["FINETUNE.EPOCH_ITERS", "FINETUNE.BACKBONE_AT_EPOCH.INITIAL_LR"])
+    assert (typed.FINETUNE.EPOCH_ITERS, typed.FINETUNE.BACKBONE_AT_EPOCH.INITIAL_LR) == (50, 0.01)
+
+
 def test_lengths_never_become_zero_and_zero_stays() -> None:
     words = ["SOLVER.VIDEOS_PER_BATCH", "64"]
     cfg = load_cfg(BASELINE, words)

@@ -52,6 +52,7 @@ def test_images_without_a_person_are_known_key_frames(tmp_path):
         ({"bbox": [-30, 10, 50, 40]}, "annotation id 31 has the bbox .* beyond its image"),
         ({"bbox": [1, 2, 3]}, r"annotation id 31 has the bbox \[1, 2, 3\]"),
         ({"bbox": None}, "annotation id 31 has the bbox None"),
+        ({"bbox": "1234"}, "annotation id 31 has the bbox '1234'"),
         ({"image_id": 8}, "annotation id 31 has image_id 8, which no image has"),
         ({"action_ids": None}, "annotation 31 needs action_ids"),
     ],
@@ -70,6 +71,8 @@ def test_wrong_images_are_named(tmp_path):
         load(tmp_path, images=[{"id": 1, "file_name": "a.jpg", "width": 2, "height": 2}])
     with pytest.raises(DataError, match="image 1 repeats id 7"):
         load(tmp_path, images=[IMAGES[0], IMAGES[1] | {"id": 7}])
+    with pytest.raises(DataError, match="or has no id, size or time"):
+        load(tmp_path, images=[IMAGES[0] | {"width": 2**70}])
     with pytest.raises(DataError, match="two images are the key frame a@902s"):
         load(tmp_path, images=[IMAGES[0], IMAGES[0] | {"id": 8}])
 

@@ -242,3 +242,17 @@ def test_a_rational_that_is_no_fraction_becomes_one() -> None:
         numerator, denominator = 1001, 30000
 
     assert as_fraction(Rational()) == Fraction(1001, 30000)
+
+
+def test_tags_of_another_encoding_do_no_harm(tmp_path):
+    path = tmp_path / "movie.mp4"
+    with av.open(str(path), "w") as container:
+        container.metadata["title"] = "Äpfel"
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width, stream.height = 64, 48
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), format="rgb24")))
+        container.mux(stream.encode())
+    content = path.read_bytes()
+    assert content.count("Ä".encode()) == 1
+    path.write_bytes(content.replace("Ä".encode(), "ÄÄ".encode("latin-1")))
+    assert probe(path).width == 64

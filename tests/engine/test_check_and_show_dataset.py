@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from alphaction.config import get_cfg
+from alphaction.dataset.box_threshold import BoxThreshold
 from alphaction.dataset.datasets.synthetic import SyntheticFiles
 from alphaction.dataset.doctor.check import CheckOptions, examine, quick_check
 from alphaction.engine import check_dataset
@@ -87,5 +88,7 @@ def test_training_says_what_the_quick_check_finds(
 
 
 def test_the_quick_check_of_training_passes_over_test_sets_that_are_not_there(tiny_data: SyntheticFiles) -> None:
-    findings = quick_check([str(tiny_data.train_yaml)], ["ava_video_val_v2.2", "x.yaml"], box_thresh=0.8, max_persons=9)
+    findings = quick_check(
+        [str(tiny_data.train_yaml)], ["ava_video_val_v2.2", "x.yaml"], threshold=BoxThreshold(), max_persons=9
+    )
     assert findings == ()

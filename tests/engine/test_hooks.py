@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from toy import make_toy_trainer
 
-from alphaction.engine.hooks import Evaluate, LogMetrics, MetricsFile
+from alphaction.engine.hooks import LogMetrics
+from alphaction.engine.metrics_file import MetricsFile
 from alphaction.engine.trainer import Hook, Trainer
 
 
@@ -37,19 +38,34 @@ def test_lines_behind_the_resumed_iteration_are_removed(tmp_path: Path) -> None:
     ]
 
 
-def test_evaluation_comes_every_period_but_not_at_the_end(tmp_path: Path) -> None:
-    calls: list[int] = []
+def test_a_line_can_be_read_back(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    MetricsFile(path, 0, None).write("eval", 2, {"mAP@0.5": 0.1 + 0.2, "other": None, "why": "no boxes"})
+    file = MetricsFile(path, 2, None)
+    assert file.get("eval", 2) == {"mAP@0.5": 0.1 + 0.2, "other": None, "why": "no boxes"}
+    assert file.get("eval", 1) is None and file.get("train", 2) is None
 
-    def evaluate(iteration: int) -> dict[str, float | None]:
-        calls.append(iteration)
-        trainer.model.eval()
-        return {"mAP@0.5": 0.1}
 
-    trainer = make_toy_trainer([], max_iter=6)
-    trainer.hooks = [Evaluate(period=2, evaluate=evaluate, file=MetricsFile(tmp_path / "m.jsonl", 0, None))]
-    trainer.train()
-    assert calls == [2, 4] and trainer.model.training
-    assert [entry["iteration"] for entry in lines(tmp_path / "m.jsonl")] == [2, 4]
+def test_text_goes_to_tensorboard_as_text(tmp_path: Path) -> None:
+    file = MetricsFile(tmp_path / "metrics.jsonl", 0, tmp_path / "tb")
+    file.write("finetune", 3, {"phase": "head and res5", "share": 0.5})
+    file.close()
+    content = next((tmp_path / "tb").glob("events.out.tfevents.*")).read_bytes()
+    assert b"head and res5" in content and b"phase" in content and b"share" in content
+    assert lines(tmp_path / "metrics.jsonl") == [
+        {"kind": "finetune", "iteration": 3, "phase": "head and res5", "share": 0.5}
+    ]
+
+
+def test_a_run_that_is_ended_early_has_a_line_of_its_last_steps(tmp_path: Path) -> None:
+    class StopAtThree(Hook):
+        def after_step(self, trainer: Trainer) -> None:
+            if trainer.iteration == 3:
+                trainer.stop("enough")
+
+    file = MetricsFile(tmp_path / "m.jsonl", 0, None)
+    make_toy_trainer([LogMetrics(period=2, epoch_length=3, file=file), StopAtThree()], max_iter=6).train()
+    assert [line["iteration"] for line in lines(tmp_path / "m.jsonl")] == [2, 3]
 
 
 def test_a_line_holds_the_mean_of_the_steps_since_the_last(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from torch import nn
 
 from alphaction.engine.skipped import SkippedClips
 from alphaction.engine.trainer import Hook, Trainer
-from alphaction.solver import FactorScheduler
+from alphaction.solver import FactorScheduler, Span
 from alphaction.structures.clip import ClipBatch, ClipKey, ClipPrediction, Media, StepOutput
 from alphaction.tasks.base import Task
 
@@ -69,7 +69,7 @@ def make_toy_trainer(hooks: list[Hook], *, max_iter: int = 6, start: int = 0, ta
         task=task or ToyTask(),
         model=model,
         optimizer=optimizer,
-        scheduler=FactorScheduler(optimizer, lambda iteration: 1.0),
+        scheduler=FactorScheduler(optimizer, lambda span: lambda iteration: 1.0, Span(0, max_iter)),
         loader=list(batch for batch, _ in zip(batches(start), range(max_iter - start), strict=False)),
         device=torch.device("cpu"),
         hooks=hooks,

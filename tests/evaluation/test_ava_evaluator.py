@@ -81,11 +81,11 @@ def test_perfect_predictions_have_map_one():
 
 def test_the_report_has_a_row_a_class_then_groups_then_counts():
     lines = evaluate(PREDICTIONS).report.splitlines()
-    assert lines[0].split() == ["id", "name", "group", "AP@0.5", "#gt", "#det"]
+    assert lines[0].split() == ["id", "name", "group", "AP@0.5", "#gt", "#train", "#det"]
     assert [line.split() for line in lines[2:5]] == [
-        ["3", "sit", "pose", "1.0000", "2", "3"],
-        ["7", "wave", "person", "1.0000", "1", "3"],
-        ["12", "talk", "person", "none", "0", "3"],
+        ["3", "sit", "pose", "1.0000", "2", "-", "3"],
+        ["7", "wave", "person", "1.0000", "1", "-", "3"],
+        ["12", "talk", "person", "none", "0", "-", "3"],
     ]
     assert [line.split() for line in lines[8:10]] == [
         ["pose", "1", "1.0000", "1.0000"],
@@ -104,9 +104,16 @@ def test_a_class_without_ground_truth_is_null_in_json():
         "AP@0.5": None,
         "AP@0.5:0.95": None,
         "num_gt": 0,
+        "num_train": None,
         "num_det": 3,
         "num_tp": 0,
     }
+
+
+def test_the_report_has_the_training_boxes_of_the_evaluated_classes():
+    result = evaluate(PREDICTIONS, evaluated_ids=[3, 12], training_boxes=np.array([40, 50, 0]))
+    assert [line.split()[-2] for line in result.report.splitlines()[2:4]] == ["40", "0"]
+    assert [c["num_train"] for c in json.loads(result.to_json())["details"]["classes"]] == [40, 0]
 
 
 def test_predictions_are_known_by_key_and_not_by_position():

@@ -12,8 +12,8 @@ from alphaction.engine.flags import parse_train_flags
 folder = Path(sys.argv[1])
 
 
-def save_and_leave_weights(run, trainer, *, is_final):
-    save_run(run, trainer, is_final=is_final)
+def save_and_leave_weights(run, trainer, *others, is_final):
+    save_run(run, trainer, *others, is_final=is_final)
     if is_final:
         torch.save({"model": run.model.state_dict()}, folder / f"rank{run.process.rank}.pth")
 

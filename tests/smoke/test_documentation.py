@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 from runs import ROOT, environment
-from torchvision.models.video import r2plus1d_18
+from torchvision.models.video import r2plus1d_18, r3d_18
 
 from alphaction.config import load_cfg
 from alphaction.dataset.datasets.synthetic import SyntheticFiles
@@ -133,7 +133,8 @@ def write_weights(models: Path) -> None:
     backbone = {key.removeprefix("backbone."): value for key, value in backbone.items() if "backbone." in key}
     save(backbone, models / "pretrained_models/SlowFast-ResNet50-4x16.pth")
     save({"model": tiny}, models / "../demo/run/model_final.pth")
-    save(r2plus1d_18(num_classes=4).state_dict(), models / "r2plus1d_18.pth")
+    for make in (r2plus1d_18, r3d_18):
+        save(make(num_classes=4).state_dict(), models / f"{make.__name__}.pth")
     for config in configs.glob("resnet*.yaml"):
         with torch.device("meta"):
             shapes = {key: value.shape for key, value in build_detector(load_cfg(config)).state_dict().items()}
@@ -171,8 +172,14 @@ def run_documented(line: str, home: Path) -> str:
         words += TWO_CLIPS.split() if "VIDEOS_PER_BATCH" not in line else []
     if "config_files/resnet" in line and "--dry-run" not in line:
         words += ["INPUT.MAX_SIZE_TRAIN", "96", "INPUT.MAX_SIZE_TEST", "96"]
-    if "r2plus1d18" in line:
-        words += ["MODEL.WEIGHT", "data/models/r2plus1d_18.pth"]  # in place of a download
+    for name in ("r2plus1d_18", "r3d_18"):
+        if name.replace("_", "") in line:
+            words += ["MODEL.WEIGHT", f"data/models/{name}.pth"]  # in place of a download
+    if "config_files/finetune/" in line:
+        words += ["SOLVER.MAX_EPOCHS", "0", "FINETUNE.EPOCH_ITERS", "1"]
+    if "benchmark.py finetune" in line:
+        words += ["--seeds", "1", "--movies", *"1111", "--seconds", "8", "--iterations", "4", "4", "--epoch", "1"]
+        words += ["--opts", "SOLVER.WARMUP_ITERS", "1"]
     if "make_synthetic.py" in line:
         words += ["--movies", "2", "1", "--seconds", "12"]
     if "detect_persons.py" in line:

@@ -73,7 +73,7 @@ def test_demo_writes_results_and_a_video(
 def test_dry_run_reports_and_writes_nothing(tiny_words: list[str], trained: Path, tmp_path: Path) -> None:
     words = (*tiny_words, "MODEL.WEIGHT", str(trained / "model_final.pth"), "OUTPUT_DIR", str(tmp_path / "dry"))
     said = run_tool("train_net.py", "--dry-run", "--transfer", *words)
-    assert "Schedule: 4 iterations" in said and "trainable" in said and "part" in said and "Dry run" in said
+    assert "Schedule: 4 iterations" in said and "parameters" in said and "part" in said and "Dry run" in said
     assert not (tmp_path / "dry").exists()
 
 

@@ -1,79 +1,50 @@
-"""The rate of every iteration."""
+"""The rate of every group at every iteration."""
 
-import json
-import math
 from functools import partial
-from pathlib import Path
 
 import pytest
 import torch
 
-from alphaction.solver.lr_scheduler import FactorScheduler, half_period_cosine, warmup_multi_step
+from alphaction.solver import FactorScheduler, Span
+from alphaction.solver.curves import WarmUp, multi_step
+from alphaction.structures.unit_rate import UnitRate
+from alphaction.utils.plateau import Plateau
 
-TABLES = json.loads((Path(__file__).parents[1] / "fixtures/golden/ops.json").read_text())["lr"]
-BASE_RATES = (4e-4, 8e-3)
+SPAN = Span(0, 100, 10)
 
 
 def make_optimizer(*rates):
     return torch.optim.SGD([{"params": [torch.zeros(1, requires_grad=True)], "lr": rate} for rate in rates], lr=1.0)
 
 
-@pytest.mark.parametrize("name", ["warmup_multistep", "warmup_multistep_constant"])
-def test_multi_step_equals_every_golden_rate(name):
-    scheduler = FactorScheduler(make_optimizer(*BASE_RATES), partial(warmup_multi_step, **TABLES[name]["args"]))
-    for iteration, expected in TABLES[name]["values"].items():
-        scheduler.jump_to(int(iteration))
-        assert scheduler.rates() == pytest.approx(expected, rel=1e-12, abs=0)
+def make_units(**rates):
+    groups = [
+        {"params": [torch.zeros(1, requires_grad=True)], "lr": rate, "unit": unit, "lr_factor": 1.0}
+        for unit, rate in rates.items()
+    ]
+    return torch.optim.SGD(groups, lr=1.0)
 
 
-@pytest.mark.parametrize("name", ["half_period_cosine", "half_period_cosine_nowarmup"])
-def test_cosine_equals_every_golden_rate_outside_the_warm_up(name):
-    arguments = TABLES[name]["args"]
-    scheduler = FactorScheduler(make_optimizer(*BASE_RATES), partial(half_period_cosine, **arguments))
-    for iteration, expected in TABLES[name]["values"].items():
-        if int(iteration) >= arguments["warmup_iters"]:
-            scheduler.jump_to(int(iteration))
-            assert scheduler.rates() == pytest.approx(expected, rel=1e-12, abs=0)
+def from_start(span):
+    """A schedule that loses a hundredth an iteration since its start."""
+    return lambda iteration: 1 - (iteration - span.start) / 100
 
 
-@pytest.mark.parametrize(
-    ("iteration", "factor"), [(0, 0.25), (1, 0.250375), (1000, 0.625), (2000, 1.0), (3000, 0.1), (5000, 0.01)]
-)
-def test_multi_step_gives_the_factors_worked_by_hand(iteration, factor):
-    found = warmup_multi_step(iteration, milestones=(3000, 5000), gamma=0.1, warmup_iters=2000, warmup_factor=0.25)
-    assert found == pytest.approx(factor, rel=1e-12)
+def warm_up_from_start(span):
+    return lambda iteration: min((iteration - span.start) / 10, 1.0)
 
 
-@pytest.mark.parametrize(
-    # The cosine is 0.75 at a third of the run, so the warm-up goes from 0.25 to 0.75.
-    ("iteration", "factor"),
-    [(0, 0.25), (1000, 0.5), (1999, 0.74975), (2000, 0.75), (3000, 0.5), (6000, 0.0), (7000, 0.0)],
-)
-def test_cosine_gives_the_factors_worked_by_hand(iteration, factor):
-    found = half_period_cosine(iteration, max_iters=6000, warmup_iters=2000, warmup_factor=0.25)
-    assert found == pytest.approx(factor, rel=1e-12, abs=1e-15)
+def drops_by_half(span):
+    return lambda iteration: 0.5 ** sum(span.start < drop <= iteration for drop in span.drops)
 
 
-def test_cosine_does_not_jump_at_the_end_of_the_warm_up():
-    curve = partial(half_period_cosine, max_iters=6000, warmup_iters=2000, warmup_factor=0.25)
-    steps = [abs(curve(i + 1) - curve(i)) for i in range(1900, 2100)]
-    assert max(steps) < 3e-4
-
-
-def test_a_constant_warm_up_holds_its_factor_and_then_gives_way():
-    curve = partial(half_period_cosine, max_iters=100, warmup_iters=10, warmup_factor=0.2, warmup_method="constant")
-    assert [curve(0), curve(9)] == [0.2, 0.2]
-    assert curve(10) == 0.5 * (1 + math.cos(math.pi / 10))
-
-
-def test_a_step_inside_the_warm_up_counts_too():
-    found = warmup_multi_step(5, milestones=(4,), gamma=0.1, warmup_iters=10, warmup_factor=0.0)
-    assert found == pytest.approx(0.05)
+def plain(curve):
+    return lambda span: curve
 
 
 def test_rates_are_set_at_once_and_follow_each_step():
     optimizer = make_optimizer(1.0, 10.0)
-    scheduler = FactorScheduler(optimizer, lambda iteration: 1 / (iteration + 1))
+    scheduler = FactorScheduler(optimizer, plain(lambda iteration: 1 / (iteration + 1)), SPAN)
     seen = [scheduler.rates()]
     for _ in range(2):
         optimizer.step()
@@ -83,34 +54,155 @@ def test_rates_are_set_at_once_and_follow_each_step():
 
 
 def test_the_rate_of_an_iteration_does_not_depend_on_how_it_was_reached():
-    curve = partial(warmup_multi_step, milestones=(30, 60), gamma=0.1, warmup_iters=20, warmup_factor=0.25)
-    stepped, jumped = (FactorScheduler(make_optimizer(4e-4), curve) for _ in range(2))
+    curve = WarmUp(20, 0.25).times(partial(multi_step, milestones=(30, 60), gamma=0.1))
+    stepped, jumped = (FactorScheduler(make_optimizer(4e-4), plain(curve), SPAN) for _ in range(2))
     for _ in range(61):
         stepped.step()
     jumped.jump_to(61)
     assert stepped.rates() == jumped.rates()
 
 
-def test_the_state_is_the_iteration_alone():
-    scheduler = FactorScheduler(make_optimizer(1.0), lambda iteration: 1.0)
-    scheduler.jump_to(7)
-    assert scheduler.state_dict() == {"iteration": 7}
+def test_the_curves_are_made_once_and_not_at_every_step():
+    made = []
+
+    def make(span):
+        made.append(span.start)
+        return from_start(span)
+
+    scheduler = FactorScheduler(make_units(stem=1.0, res2=1.0, head=1.0), make, SPAN)
+    scheduler.set_units({"res2": UnitRate(start=5)})
+    made.clear()
+    for _ in range(10):
+        scheduler.step()
+    assert made == []
 
 
-def test_loading_a_state_jumps_the_new_schedule_to_the_saved_iteration():
-    old = FactorScheduler(make_optimizer(1.0), partial(warmup_multi_step, milestones=(10,), gamma=0.1))
-    old.jump_to(15)
-    new = FactorScheduler(make_optimizer(0.2), partial(warmup_multi_step, milestones=(20,), gamma=0.1))
-    new.load_state_dict(old.state_dict())
+def test_a_group_added_later_follows_the_schedule():
+    optimizer = make_optimizer(1.0)
+    scheduler = FactorScheduler(optimizer, plain(lambda iteration: 0.5), SPAN)
+    optimizer.add_param_group({"params": [torch.zeros(1, requires_grad=True)], "lr": 4.0})
+    scheduler.step()
+    assert scheduler.rates() == [0.5, 2.0]
+
+
+def test_units_have_their_factor_shape_and_start_at_once():
+    scheduler = FactorScheduler(
+        make_units(stem=1.0, res2=1.0, res3=1.0, head=2.0), from_start, SPAN, make_warm_up=warm_up_from_start
+    )
+    scheduler.jump_to(50)
+    scheduler.set_units(
+        {
+            "stem": UnitRate(factor=0.1),
+            "res2": UnitRate(factor=0.5, start=40),
+            "res3": UnitRate(factor=0.5, shape="warmup", start=45),
+        }
+    )
+    assert scheduler.rates() == pytest.approx([0.05, 0.45, 0.25, 1.0])
+    assert [scheduler.unit_rate(unit) for unit in ("stem", "res2", "res3", "head")] == pytest.approx(
+        [0.05, 0.45, 0.25, 0.5]
+    )
+    scheduler.jump_to(60)
+    assert scheduler.rates() == pytest.approx([0.04, 0.4, 0.5, 0.8])
+
+
+def test_a_constant_unit_keeps_its_rate_and_one_not_named_again_follows_the_schedule():
+    scheduler = FactorScheduler(make_units(stem=1.0, head=1.0), from_start, SPAN)
+    scheduler.set_units({"stem": UnitRate(factor=0.3, shape="constant")})
+    scheduler.jump_to(80)
+    assert scheduler.rates() == pytest.approx([0.3, 0.2])
+    scheduler.set_units({})
+    assert scheduler.rates() == pytest.approx([0.2, 0.2])
+
+
+def test_the_plain_rate_is_that_of_the_last_group_without_a_factor():
+    optimizer = make_units(stem=1.0, head=1.0)
+    optimizer.add_param_group(
+        {"params": [torch.zeros(1, requires_grad=True)], "lr": 2.0, "unit": "head", "lr_factor": 2.0}
+    )
+    scheduler = FactorScheduler(optimizer, from_start, SPAN)
+    scheduler.set_units({"stem": UnitRate(0.1), "head": UnitRate(0.5)})
+    assert scheduler.plain_rate() == 0.5
+    for group in optimizer.param_groups:
+        group["lr_factor"] = 2.0
+    assert scheduler.plain_rate() == 0.1
+
+
+def test_a_metric_that_stands_still_lowers_the_rates_at_once_and_for_good():
+    scheduler = FactorScheduler(make_units(head=1.0), drops_by_half, SPAN, plateau=Plateau(patience=2))
+    assert scheduler.needs_metric
+    scheduler.jump_to(20)
+    for value in (0.5, 0.4):
+        scheduler.report(value)
+    assert scheduler.rates() == [1.0]
+    scheduler.report(0.5)
+    assert scheduler.rates() == [0.5]
+    scheduler.jump_to(19)
+    assert scheduler.rates() == [1.0]
+
+
+def test_a_unit_that_starts_anew_forgets_the_drops_before():
+    scheduler = FactorScheduler(make_units(stem=1.0, head=1.0), drops_by_half, SPAN, plateau=Plateau(patience=1))
+    for iteration in (10, 20, 30):
+        scheduler.jump_to(iteration)
+        scheduler.report(0.5)
+    scheduler.set_units({"stem": UnitRate(start=20)})
+    assert scheduler.rates() == [0.5, 0.25]
+
+
+def test_a_schedule_that_follows_no_metric_ignores_it():
+    scheduler = FactorScheduler(make_units(head=1.0), drops_by_half, SPAN)
+    for _ in range(5):
+        scheduler.report(0.1)
+    assert not scheduler.needs_metric and scheduler.rates() == [1.0]
+
+
+def follows_metric(metric):
+    optimizer = make_units(stem=1.0, head=1.0)
+    return FactorScheduler(optimizer, drops_by_half, SPAN, plateau=Plateau(patience=2), metric=metric)
+
+
+def with_a_history():
+    scheduler = follows_metric("map max")
+    for iteration, value in ((10, 0.5), (20, 0.4), (30, 0.3), (40, 0.2)):
+        scheduler.jump_to(iteration)
+        scheduler.report(value)
+    scheduler.jump_to(45)
+    return scheduler
+
+
+def test_a_resumed_schedule_goes_on_exactly(tmp_path):
+    whole = with_a_history()
+    torch.save(whole.state_dict(), tmp_path / "state.pth")
+    resumed = follows_metric("map max")
+    for scheduler in (whole, resumed):
+        scheduler.set_units({"stem": UnitRate(0.5, "schedule", 12)})
+    resumed.load_state_dict(torch.load(tmp_path / "state.pth", weights_only=True))
+    assert resumed.rates() == whole.rates() == [0.25, 0.5]
+    for scheduler in (whole, resumed):
+        scheduler.jump_to(50)
+        scheduler.report(0.1)  # the second bad one since the drop
+    assert resumed.rates() == whole.rates() == [0.125, 0.25]
+    assert resumed.state_dict() == whole.state_dict()
+
+
+def test_another_metric_keeps_the_rates_and_begins_to_count_anew():
+    other = follows_metric("loss min")
+    other.set_units({"stem": UnitRate(0.5, "schedule", 12)})
+    other.load_state_dict(with_a_history().state_dict())
+    assert other.rates() == [0.25, 0.5]
+    for value in (0.1, 0.1):
+        other.report(value)
+    assert other.rates() == [0.25, 0.5]
+
+
+def test_the_iteration_alone_is_a_state_of_an_older_run():
+    new = FactorScheduler(make_optimizer(0.2), plain(partial(multi_step, milestones=(20,), gamma=0.1)), SPAN)
+    new.load_state_dict({"iteration": 15})
     assert new.rates() == [0.2]
     for _ in range(5):
         new.step()
     assert new.rates() == pytest.approx([0.02])
 
 
-def test_a_group_added_later_follows_the_schedule():
-    optimizer = make_optimizer(1.0)
-    scheduler = FactorScheduler(optimizer, lambda iteration: 0.5)
-    optimizer.add_param_group({"params": [torch.zeros(1, requires_grad=True)], "lr": 4.0})
-    scheduler.step()
-    assert scheduler.rates() == [0.5, 2.0]
+def test_a_span_has_at_least_one_iteration():
+    assert [Span(0, 30).length, Span(10, 30).length, Span(30, 30).length] == [30, 20, 1]

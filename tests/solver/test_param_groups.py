@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
+from torchvision.models.video import mvit_v1_b
 
 from alphaction.solver.param_groups import GroupRates, batch_norm_parameters, make_param_groups
+from alphaction.structures.unit import Unit
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 GOLDEN = json.loads((FIXTURES / "golden/optimizer_groups.json").read_text())
@@ -51,7 +53,7 @@ def test_each_kind_of_parameter_gets_its_rate_and_decay():
         "conv.bias": (0.2, 0.02),
         "bn.weight": (0.1, 0.03),
         "bn.bias": (0.1, 0.03),
-        "norm.weight": (0.1, 0.01),
+        "norm.weight": (0.1, 0.03),
         "norm.bias": (0.2, 0.02),
         "ia_structure.query.weight": (1.0, 0.01),
         "ia_structure.query.bias": (2.0, 0.02),
@@ -62,7 +64,7 @@ def test_each_kind_of_parameter_gets_its_rate_and_decay():
 
 def test_parameters_with_equal_factors_share_a_group():
     groups = make_param_groups(Small(), RATES)
-    assert [(group["lr_factor"], len(group["names"])) for group in groups] == [(1, 2), (2, 2), (1, 2), (10, 3), (20, 1)]
+    assert [(group["lr_factor"], len(group["names"])) for group in groups] == [(1, 1), (2, 2), (1, 3), (10, 3), (20, 1)]
     assert all(type(name) is str for group in groups for name in group["names"])
 
 
@@ -83,6 +85,52 @@ def test_a_shared_parameter_is_listed_once():
     model[1].weight = model[0].weight
     names = [name for group in make_param_groups(model, RATES) for name in group["names"]]
     assert sorted(names) == ["0.bias", "0.weight", "1.bias"]
+
+
+@pytest.mark.parametrize("norm", [nn.LayerNorm(4), nn.GroupNorm(2, 4), nn.InstanceNorm3d(4, affine=True)])
+def test_normalisation_layers_have_the_decay_of_batch_norm_and_their_biases_that_of_biases(norm):
+    assert by_name(make_param_groups(nn.Sequential(norm), RATES)) == {"0.weight": (0.1, 0.03), "0.bias": (0.2, 0.02)}
+
+
+def units_of(model):
+    return [
+        Unit("stem", {"conv": model.conv, "bn": model.bn}, kind="stem"),
+        Unit("head", {"ia_structure": model.ia_structure, "norm": model.norm}, kind="head"),
+    ]
+
+
+def test_each_unit_has_groups_of_its_own_in_the_order_of_the_units():
+    model = Small()
+    groups = make_param_groups(model, RATES, units_of(model))
+    assert [(group["unit"], group["names"][0], len(group["names"])) for group in groups] == [
+        ("stem", "conv.weight", 1),
+        ("stem", "conv.bias", 1),
+        ("stem", "bn.weight", 2),
+        ("head", "norm.weight", 1),
+        ("head", "norm.bias", 1),
+        ("head", "ia_structure.temporal_position_k", 3),
+        ("head", "ia_structure.query.bias", 1),
+    ]
+    assert by_name(groups) == by_name(make_param_groups(model, RATES))
+
+
+def test_without_units_every_group_belongs_to_the_whole_model():
+    assert {group["unit"] for group in make_param_groups(Small(), RATES)} == {""}
+
+
+def test_units_that_leave_a_parameter_out_are_refused():
+    model = Small()
+    with pytest.raises(ValueError, match=r"norm.weight belongs to none of the units stem"):
+        make_param_groups(model, RATES, units_of(model)[:1])
+
+
+def test_position_tables_and_class_tokens_of_transformers_decay_like_weights():
+    with torch.device("meta"):
+        model = mvit_v1_b(weights=None)
+    found = by_name(make_param_groups(model, RATES))
+    tables = ("class_token", "spatial_pos", "temporal_pos", "class_pos")
+    assert {found[f"pos_encoding.{name}"] for name in tables} == {(0.1, 0.01)}
+    assert found["blocks.0.norm1.weight"] == (0.1, 0.03) and found["blocks.0.norm1.bias"] == (0.2, 0.02)
 
 
 def test_batch_norm_is_recognised_by_its_type_even_as_the_whole_model():

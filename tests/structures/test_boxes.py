@@ -48,26 +48,9 @@ def test_vertical_flip_keeps_a_full_box_inside_the_image(boxes: Boxes) -> None:
     assert boxes.flip(vertical=True).xyxy[1].tolist() == [0, 0, 159, 127]
 
 
-def test_from_xywh_counts_both_edges() -> None:
-    xywh = torch.tensor([[10.5, 12, 49.5, 98], [0, 0, 1, 1], [5, 6, 0, 0]])
-    torch.testing.assert_close(Boxes.from_xywh(xywh, (160, 128)).xyxy, golden("box_from_xywh"))
-
-
 def test_flip_twice_gives_the_same_boxes(boxes: Boxes) -> None:
     torch.testing.assert_close(boxes.flip().flip().xyxy, boxes.xyxy)
     torch.testing.assert_close(boxes.flip(vertical=True).flip(vertical=True).xyxy, boxes.xyxy)
-
-
-def test_top_k_gives_the_golden_boxes_best_first(boxes: Boxes) -> None:
-    scored = Boxes(boxes.xyxy, boxes.size, scores=torch.tensor([0.1, 0.9, 0.3, 0.7, 0.5]))
-    best = scored.top_k(3)
-    torch.testing.assert_close(best.scores, golden("box_topk3_scores").flip(0))
-    torch.testing.assert_close(best.xyxy, golden("box_topk3").flip(0))
-
-
-def test_top_k_without_scores_takes_the_first(boxes: Boxes) -> None:
-    assert torch.equal(boxes.top_k(2).xyxy, boxes.xyxy[:2])
-    assert len(boxes.top_k(99)) == len(boxes)
 
 
 def test_select_takes_the_columns_along() -> None:
@@ -96,7 +79,7 @@ def test_no_operation_changes_its_input(boxes: Boxes) -> None:
 
 def test_no_box_is_a_case_of_every_operation() -> None:
     empty = Boxes.empty((16, 8))
-    for result in (empty.extend((0.1, 0.1)), empty.flip(), empty.clip(), empty.resize((32, 16)), empty.top_k(3)):
+    for result in (empty.extend((0.1, 0.1)), empty.flip(), empty.clip(), empty.resize((32, 16))):
         assert result.xyxy.shape == (0, 4)
 
 

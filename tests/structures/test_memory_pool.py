@@ -6,7 +6,6 @@ import pytest
 import torch
 from memories import DIM, expected_window, keys_of, persons, random_memory, small_pool, values_at
 
-from alphaction.structures import memory_window
 from alphaction.structures.clip import ClipKey
 from alphaction.structures.memory_pool import MemoryPool
 from alphaction.utils.errors import DataError
@@ -50,8 +49,7 @@ def test_the_own_second_is_in_the_window():
     assert pool.fetch([A905], before=4, after=2, rate=1).position.tolist() == [4 * 2]
 
 
-def test_a_factor_scales_each_person(monkeypatch):
-    monkeypatch.setattr(memory_window, "_ROWS_AT_ONCE", 2)
+def test_a_factor_scales_each_person():
     pool = small_pool()
     pool.write(keys_of("a", [904, 905]), persons(3, 5), [1, 2], loss=0.5)
     window = pool.fetch([A905], before=1, after=0, rate=1)
@@ -125,14 +123,6 @@ def test_fetches_share_one_buffer():
     assert first.features.data_ptr() == again.features.data_ptr()
     larger = pool.fetch([A905, B905] * 20, before=5, after=5, rate=1)
     assert larger.features[:, 0].tolist() == [1, 2] * 20
-
-
-def test_clearing_empties_every_slot():
-    pool = small_pool()
-    pool.write([A905, B905], persons(1, 2), [1, 2])
-    assert pool.num_filled == 2
-    pool.clear()
-    assert pool.num_filled == 0 and values_at(pool, A905) == []
 
 
 def test_the_size_is_that_of_full_slots():

@@ -87,21 +87,6 @@ def test_of_a_key_frame_written_on_several_nodes_the_lowest_is_published():
     run_in_processes(prefers_the_lowest_node)
 
 
-def clears(rank, machines):
-    pool = pool_of(rank, machines)
-    pool.write_together([A905] if rank else [B905], persons(1), [1])
-    assert pool.num_filled == 2
-    pool.clear()
-    assert pool.num_filled == 0
-    pool.publish()
-    assert pool.num_filled == 0
-
-
-@layouts
-def test_clearing_is_for_every_rank(machines):
-    run_in_processes(clears, machines, world_size=len(machines))
-
-
 def saves_and_loads(rank, machines, folder):
     pool = pool_of(rank, machines)
     pool.write_together([A905] if rank else [B905], persons(rank), [rank + 1])
@@ -111,7 +96,7 @@ def saves_and_loads(rank, machines, folder):
     assert [path.name for path in folder.iterdir()] == ["memory.safetensors"]
     both = [record]
     torch.distributed.broadcast_object_list(both)
-    pool.clear()
+    pool.write_together([B905] if rank else [A905], persons(7), [1])
     pool.load(folder / "memory.safetensors", both[0])
     assert (values_at(pool, A905), values_at(pool, B905)) == ([1, 1], [0])
     with pytest.raises(CheckpointError, match="is missing"):

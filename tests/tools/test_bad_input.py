@@ -157,7 +157,7 @@ def test_head_of_a_checkpoint_with_other_classes(
     assert run_tool(lambda: train(parse_train_flags(words))) == 0
     (data / "labels.pbtxt").write_text((data / "labels.pbtxt").read_text().replace("wave", "salute"))
     weight = ("MODEL.WEIGHT", str(tmp_path / "out/model_final.pth"))
-    said = fail(words_for(data, tmp_path / "new", ["--transfer", *tiny_words], *weight), capsys)
+    said = fail(words_for(data, tmp_path / "new", tiny_words, *weight), capsys)
     assert "salute" in said and "--no-head" in said
 
 

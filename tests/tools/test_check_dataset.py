@@ -51,6 +51,31 @@ def test_errors_give_exit_code_1(data: Path, tool: ModuleType, capsys: pytest.Ca
     assert "frames a second" not in said  # no video was opened
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--sheet", "a.xyz"], "--sheet a.xyz: the sheet is a PNG picture"),
+        (["--frames", "0"], "argument --frames: 0 is not a number from 1"),
+        (["--workers", "-1"], "argument --workers: -1 is not a number from 1"),
+        (["--drop", "times"], "--drop needs --fix OUT"),
+    ],
+)
+def test_a_wrong_flag_is_refused_before_any_work(
+    tool: ModuleType, capsys: pytest.CaptureFixture[str], words: list[str], message: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        tool.main(["no_such_set", *words])
+    assert ended.value.code == 2 and message in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_take_the_copy_is_refused_before_any_work(
+    data: Path, tool: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert tool.main([str(data), "--fix", str(data)]) == 2
+    said = capsys.readouterr()
+    assert said.out == "" and "it exists already" in said.err
+
+
 @pytest.mark.parametrize("words", [["no_such_set"], ["{folder}"], ["missing.yaml"]])
 def test_what_is_no_data_set_gives_exit_code_2(
     tmp_path: Path, tool: ModuleType, capsys: pytest.CaptureFixture[str], words: list[str]

@@ -35,8 +35,8 @@ def test_a_result_file_is_evaluated_by_itself(main, flags, tmp_path, capsys):
     out = capsys.readouterr().out.splitlines()
     assert out[-1] == "mAP@0.5 = 0.50000000"
     assert [line.split() for line in out[2:4]] == [
-        ["12", "stand", "object", "0.0000", "1", "0"],
-        ["14", "walk", "object", "1.0000", "1", "2"],
+        ["12", "stand", "object", "0.0000", "1", "-", "0"],
+        ["14", "walk", "object", "1.0000", "1", "-", "2"],
     ]
     assert "1 detections left out because their class is not evaluated." in out
     content = json.loads((tmp_path / "out.json").read_text())
@@ -53,7 +53,7 @@ def test_excluded_key_frames_are_left_out(main, flags, tmp_path, capsys):
 def test_scores_may_be_negative(main, flags, tmp_path, capsys):
     (tmp_path / "det.csv").write_text(DET.replace(",0.9\n", ",-3.5\n"))
     assert main(flags) == 0
-    assert capsys.readouterr().out.splitlines()[3].split() == ["14", "walk", "object", "0.5000", "1", "2"]
+    assert capsys.readouterr().out.splitlines()[3].split() == ["14", "walk", "object", "0.5000", "1", "-", "2"]
 
 
 def test_class_ids_outside_the_label_map_are_explained(main, flags, tmp_path, capsys):

@@ -58,10 +58,13 @@ def test_it_says_what_it_did_and_what_to_type_next(
     ("words", "message"),
     [
         (["ava-csv", "none.csv"], "There is no file none.csv"),
+        (["ava-csv", "."], ". is a folder; give the files"),
         (["ava-csv", __file__], "ava-csv takes"),
         (["coco", __file__], "Cannot read the JSON file"),
         (["mot", __file__], "columns; mot takes tracks"),
-        (["ava-csv", __file__, "--val-share", "2"], "test_import_dataset.py, row 1"),
+        (["ava-csv", __file__, "--val-share", "2"], "The share for validation is 2"),
+        (["ava-csv", __file__, "--gap", "-1"], "The gap is -1; it must not be negative"),
+        (["ava-csv", __file__, "--frame-rate", "-1"], "The frame rate is -1; it must not be negative"),
     ],
 )
 def test_a_mistake_is_one_message_and_nothing_is_written(
@@ -76,6 +79,32 @@ def test_a_mistake_is_one_message_and_nothing_is_written(
     said = capsys.readouterr().err
     assert message in said or "row 1" in said
     assert said.count("error: ") == 1 and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("form", "name", "takes", "others"),
+    [
+        ("via3", "a.xml", ".json, .json.gz", "cvat"),
+        ("alphaction", "a.csv", ".json, .json.gz", "mot, ava-csv"),
+        ("cvat", "a.json.gz", ".xml, .zip", "via3, coco, alphaction"),
+    ],
+)
+def test_files_of_another_format_are_told_by_their_ending(
+    tool: ModuleType,
+    tiny_data: SyntheticFiles,
+    form: str,
+    name: str,
+    takes: str,
+    others: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / name).write_text("anything")
+    words = [form, tmp_path / name, "--videos", tiny_data.root / "videos", "--out", tmp_path / "out"]
+    assert run(tool, *words) == 2 and not (tmp_path / "out").exists()
+    said = capsys.readouterr().err
+    assert f"{form} takes files that end in {takes}, got {tmp_path / name}" in said
+    assert f"Formats with such files: {others}." in said
 
 
 def as_set(rows: AvaRows) -> set[tuple[int, int, int]]:

@@ -11,8 +11,9 @@ import torch
 from numpy.typing import NDArray
 
 from alphaction.dataset.annotations import load_annotations
-from alphaction.dataset.ava_files import AvaFiles, Selection, select_key_frames
+from alphaction.dataset.ava_files import AvaFiles, Selection, count_labels, select_key_frames
 from alphaction.dataset.base import ClipDataset
+from alphaction.dataset.box_threshold import BoxThreshold
 from alphaction.dataset.clip_table import BoxTable, table_of_boxes, table_of_persons
 from alphaction.dataset.frames import Pathways, Window
 from alphaction.dataset.movies import Movies, check_times, open_movies
@@ -92,7 +93,7 @@ class AVAVideoDataset(ClipDataset):
         labels = files.load_labels()
         interaction = cfg.MODEL.IA_STRUCTURE
         with_objects = interaction.ACTIVE and "O" in str(interaction.I_BLOCK_LIST)
-        chosen = select_key_frames(files, labels, is_train, cfg.TEST.BOX_THRESH, with_objects)
+        chosen = select_key_frames(files, labels, is_train, BoxThreshold.from_cfg(cfg), with_objects)
         movies = open_movies(files.video_root, chosen.keys, chosen.known_sizes(), cfg.DATALOADER.MAX_BAD_VIDEOS)
         keys = [key for key in chosen.keys if key.video in movies.sources]
         chosen.dropped["key frames of unreadable videos"] = len(chosen.keys) - len(keys)
@@ -134,6 +135,10 @@ class AVAVideoDataset(ClipDataset):
     @classmethod
     def labels_of(cls, entry: Any) -> LabelMap:
         return AvaFiles.from_arguments(entry.name, entry.arguments).load_labels()
+
+    @classmethod
+    def count_labels(cls, entry: Any) -> NDArray[np.int64]:
+        return count_labels(AvaFiles.from_arguments(entry.name, entry.arguments))
 
     def __len__(self) -> int:
         return len(self._video)
@@ -225,7 +230,7 @@ def _report(name: str, keys: Sequence[ClipKey], chosen: Selection, movies: Movie
         raise DataError(
             f"The data set {name} ({chosen.annotations.path}) has no clip. Left out: {dropped or 'nothing'}; "
             f"the annotation file has {len(chosen.annotations.rows)} labels. "
-            "If a detector's boxes were left out for their scores, lower TEST.BOX_THRESH or its box_thresh."
+            "If a detector's boxes were left out for their scores, lower the threshold that is named."
         )
     logger.info("%s: %d clips of %d videos. Left out: %s.", name, len(keys), len(movies.sources), dropped or "nothing")
 

@@ -5,18 +5,23 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from alphaction.dataset.doctor.file_rows import FileRows
 from alphaction.dataset.doctor.finding import Findings, Level
-from alphaction.dataset.doctor.rows import FileRows
 from alphaction.structures.ava_csv import AvaRows
 from alphaction.structures.ava_csv_parser import OUTSIDE_SLACK
 
+# Boxes in pixels may reach this far beyond their frame.
+SLACK_PIXELS = 5.0
 # Beyond the frame by a factor no tool's rounding explains: these are pixels.
 _SURELY_PIXELS = 2.0
 # A file without any coordinate above this has its fractions divided by the size once more.
 _TINY = 0.02
+# What is lost when pixels become fractions and pixels again.
+_ROUNDING = 1e-6
 _FRACTIONS = "AVA CSV boxes are fractions of the frame: divide x by its width and y by its height"
 
 _CORNERS = "Write the top left corner first, x1,y1,x2,y2; x,y,width,height is another form."
+_PIXELS = "JSON boxes are left, top, width, height in pixels of their image"
 _CLIPPED = "It is clipped when it is used; --fix writes it clipped."
 
 
@@ -39,12 +44,22 @@ class BoxFaults:
     outside: NDArray[np.bool_]
 
 
-def find_box_faults(xyxy: NDArray[np.float64]) -> BoxFaults:
-    """Returns the faults of [n, 4] boxes that should be fractions of the frame."""
+def find_box_faults(xyxy: NDArray[np.float64], sizes: NDArray[np.int64] | None = None) -> BoxFaults:
+    """Returns the faults of [n, 4] boxes as fractions of the frame.
+
+    Args:
+        xyxy: the boxes.
+        sizes: [n, 2] sizes of their frames where they were written in pixels; else they should be fractions.
+    """
     lowest, highest = xyxy.min(axis=1, initial=0.0), xyxy.max(axis=1, initial=0.0)
     extent = xyxy[:, 2:] - xyxy[:, :2]
-    pixels = highest > _SURELY_PIXELS
-    far = ~pixels & ((lowest < -OUTSIDE_SLACK) | (highest > 1 + OUTSIDE_SLACK))
+    if sizes is None:
+        pixels = highest > _SURELY_PIXELS
+        far = ~pixels & ((lowest < -OUTSIDE_SLACK) | (highest > 1 + OUTSIDE_SLACK))
+    else:
+        pixels = np.zeros(len(xyxy), bool)
+        beyond = np.maximum(-xyxy, xyxy - 1) * np.tile(sizes, 2)
+        far = (beyond > SLACK_PIXELS + _ROUNDING).any(axis=1)
     inverted = ~pixels & ~far & (extent < 0).any(axis=1)
     is_left = ~(pixels | far | inverted)
     degenerate = is_left & (extent == 0).any(axis=1)
@@ -53,14 +68,19 @@ def find_box_faults(xyxy: NDArray[np.float64]) -> BoxFaults:
 
 def check_boxes(table: FileRows, findings: Findings) -> None:
     """Notes boxes that are not a part of the frame."""
-    faults = find_box_faults(table.rows.xyxy)
-    _check_tiny(table, findings)
-    _check_pixels(table, faults.pixels, findings)
+    faults = find_box_faults(table.rows.xyxy, table.sizes)
+    if table.sizes is None:
+        _check_tiny(table, findings)
+        _check_pixels(table, faults.pixels, findings)
+        frame, far, inverted = "the frame (0..1)", f"{_FRACTIONS}.", _CORNERS
+    else:
+        _check_fractions(table, findings)
+        frame, far, inverted = "its image", f"{_PIXELS}.", f"{_PIXELS}; width and height are not negative."
     kinds: tuple[tuple[NDArray[np.bool_], Level, str, str, str], ...] = (
-        (faults.far, "error", "box-far-outside", "reaches far outside the frame (0..1)", f"{_FRACTIONS}."),
-        (faults.inverted, "error", "box-inverted", "has x2 < x1 or y2 < y1", _CORNERS),
+        (faults.far, "error", "box-far-outside", f"reaches far outside {frame}", far),
+        (faults.inverted, "error", "box-inverted", "has x2 < x1 or y2 < y1", inverted),
         (faults.degenerate, "warning", "box-degenerate", "has no width or no height", "Delete it, or let --fix do it."),
-        (faults.outside, "warning", "box-outside", "reaches outside the frame (0..1)", _CLIPPED),
+        (faults.outside, "warning", "box-outside", f"reaches outside {frame}", _CLIPPED),
     )
     for mask, level, code, problem, remedy in kinds:
         rows = np.flatnonzero(mask)
@@ -81,7 +101,18 @@ def _check_pixels(table: FileRows, is_pixels: NDArray[np.bool_], findings: Findi
         )
 
 
+def _check_fractions(table: FileRows, findings: Findings) -> None:
+    if table.are_fractions:
+        problem = f"all {len(table.rows)} boxes lie within 0..1, they look like fractions"
+        remedy = f"{_PIXELS}; --fix multiplies them."
+        findings.add("error", "box-fractions", table.path, problem, remedy, places=[table.place(0)])
+
+
 def _written(table: FileRows, row: int) -> str:
+    if table.sizes is not None:
+        scale = 1.0 if table.are_fractions else np.tile(table.sizes[row], 2)
+        left, top, right, bottom = table.rows.xyxy[row] * scale
+        return f"[{left:g}, {top:g}, {right - left:g}, {bottom - top:g}]"
     return ",".join(f"{value:g}" for value in table.rows.xyxy[row])
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from alphaction.config.paths_catalog import DatasetCatalog
+from alphaction.dataset.box_threshold import BoxThreshold
 from alphaction.dataset.doctor.finding import Finding, Findings
 from alphaction.dataset.doctor.folder import folder_sources
 from alphaction.dataset.doctor.movie_checks import Place, check_clip_seconds, find_places
@@ -24,13 +25,13 @@ class CheckOptions:
     """How a data set is checked.
 
     Attributes:
-        box_thresh: the score a detector's box needs, where the data set does not give its own.
+        threshold: of a detector's boxes.
         max_persons: persons of a clip that a training step looks at.
         is_quick: open no video.
         workers: videos opened at once.
     """
 
-    box_thresh: float = 0.8
+    threshold: BoxThreshold = field(default_factory=BoxThreshold)
     max_persons: int = 10
     is_quick: bool = False
     workers: int = _WORKERS
@@ -77,14 +78,14 @@ def examine(names: Sequence[str], options: CheckOptions) -> Examination:
 
 
 def quick_check(
-    train: Sequence[str], test: Sequence[str], *, box_thresh: float, max_persons: int
+    train: Sequence[str], test: Sequence[str], *, threshold: BoxThreshold, max_persons: int
 ) -> tuple[Finding, ...]:
     """Returns what can be found in these data sets without looking at their videos, which opening them has done.
 
     Args:
         train: data set files and catalog names of DATASETS.TRAIN.
         test: of DATASETS.TEST.
-        box_thresh: TEST.BOX_THRESH.
+        threshold: of a detector's boxes.
         max_persons: MODEL.ROI_ACTION_HEAD.PROPOSAL_PER_CLIP.
 
     Raises:
@@ -99,13 +100,13 @@ def quick_check(
         for source in named_sources(tested, Findings(), ["test"] * len(tested))
         if Path(source.files.ground_truth_file).is_file()
     ]
-    options = CheckOptions(box_thresh, max_persons, is_quick=True)
+    options = CheckOptions(threshold, max_persons, is_quick=True)
     return _examine(sources, options, findings, looks_for_videos=False).findings
 
 
-def log_quick_check(train: Sequence[str], test: Sequence[str], *, box_thresh: float, max_persons: int) -> None:
+def log_quick_check(train: Sequence[str], test: Sequence[str], *, threshold: BoxThreshold, max_persons: int) -> None:
     """Logs what :func:`quick_check` finds, errors and warnings as warnings; it refuses nothing."""
-    findings = quick_check(train, test, box_thresh=box_thresh, max_persons=max_persons)
+    findings = quick_check(train, test, threshold=threshold, max_persons=max_persons)
     notable = [finding for finding in findings if finding.level != "info"]
     for finding in notable:
         logger.warning("%s %s", finding.text, finding.remedy)
@@ -116,7 +117,7 @@ def log_quick_check(train: Sequence[str], test: Sequence[str], *, box_thresh: fl
 def _examine(
     sources: Sequence[SplitSource], options: CheckOptions, findings: Findings, *, looks_for_videos: bool = True
 ) -> Examination:
-    splits = tuple(open_split(source, options.box_thresh, findings, is_quick=options.is_quick) for source in sources)
+    splits = tuple(open_split(source, options.threshold, findings, is_quick=options.is_quick) for source in sources)
     places: dict[str, Place] = {}
     for split in splits:
         check_split(split, options.max_persons, findings)

@@ -3,9 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from alphaction.dataset.box_threshold import ThresholdInForce
 from alphaction.dataset.doctor.box_checks import overlaps
+from alphaction.dataset.doctor.file_rows import FileRows
 from alphaction.dataset.doctor.finding import Findings
-from alphaction.dataset.doctor.rows import FileRows
 from alphaction.structures.ava_csv import AvaRows
 
 # A labelled person is found when a box overlaps it this much, as in the evaluation.
@@ -14,13 +15,13 @@ _FOUND_IOU = 0.5
 _ENOUGH_PERSONS = 5
 
 
-def check_detections(truth: FileRows, boxes: FileRows, box_thresh: float, findings: Findings) -> None:
+def check_detections(truth: FileRows, boxes: FileRows, threshold: ThresholdInForce, findings: Findings) -> None:
     """Notes detector boxes that the evaluation can never use.
 
     Args:
         truth: labelled persons.
         boxes: a detector's boxes with scores.
-        box_thresh: the score a box needs.
+        threshold: the score a box needs.
         findings: where they are noted.
     """
     rows = boxes.rows
@@ -28,7 +29,7 @@ def check_detections(truth: FileRows, boxes: FileRows, box_thresh: float, findin
         remedy = "Run the detector again, or take box_file out of the data set file: labelled boxes are used then."
         findings.add("error", "boxes-empty", boxes.path, "the file holds no box", remedy)
         return
-    _check_scores(boxes, box_thresh, findings)
+    _check_scores(boxes, threshold, findings)
     known = set(truth.rows.videos)
     strange = np.flatnonzero([name not in known for name in rows.videos])
     stray = np.flatnonzero(np.isin(rows.video, strange))
@@ -42,10 +43,10 @@ def check_detections(truth: FileRows, boxes: FileRows, box_thresh: float, findin
         f"Take the names as they are in {truth.path}; such boxes are left out.",
     )
     if len(stray) < len(rows):
-        _check_overlap(truth, boxes, box_thresh, findings)
+        _check_overlap(truth, boxes, threshold, findings)
 
 
-def _check_scores(boxes: FileRows, box_thresh: float, findings: Findings) -> None:
+def _check_scores(boxes: FileRows, threshold: ThresholdInForce, findings: Findings) -> None:
     score = boxes.rows.score
     findings.add_rows(
         "warning",
@@ -57,18 +58,18 @@ def _check_scores(boxes: FileRows, box_thresh: float, findings: Findings) -> Non
         "Scores are probabilities; divide percentages by 100.",
     )
     best = int(score.argmax())
-    if score[best] < box_thresh:
+    if score[best] < threshold.score:
         findings.add(
             "error",
             "score-threshold",
             boxes.path,
-            f"no box reaches the score {box_thresh:g}; the best of {len(score)} has {score[best]:g}",
-            f"Lower TEST.BOX_THRESH (or box_thresh of the data set file) to {score[best]:g} or less.",
+            f"no box reaches the score {threshold.score:g}; the best of {len(score)} has {score[best]:g}",
+            f"Lower {threshold.source} to {score[best]:g} or less{_why(threshold)}.",
             places=[boxes.place(best)],
         )
 
 
-def _check_overlap(truth: FileRows, boxes: FileRows, box_thresh: float, findings: Findings) -> None:
+def _check_overlap(truth: FileRows, boxes: FileRows, threshold: ThresholdInForce, findings: Findings) -> None:
     best, num_with_boxes = best_overlaps(truth.rows, boxes.rows)
     if not num_with_boxes:
         findings.add(
@@ -93,16 +94,20 @@ def _check_overlap(truth: FileRows, boxes: FileRows, box_thresh: float, findings
         )
         return
     _check_each_video(truth, boxes, best, findings)
-    good = best_overlaps(truth.rows, boxes.rows.select(boxes.rows.score >= box_thresh))[0] >= _FOUND_IOU
+    good = best_overlaps(truth.rows, boxes.rows.select(boxes.rows.score >= threshold.score))[0] >= _FOUND_IOU
     findings.add(
         "info",
         "boxes-recall",
         boxes.path,
         f"{int(found.sum())} of {len(best)} labels have a box over their person, {int(good.sum())} of them one whose "
-        f"score is at least {box_thresh:g}",
-        "Labels without a box count as missed; a lower TEST.BOX_THRESH, or box_thresh in the data set's file "
-        "where it stands there, keeps more boxes, also wrong ones.",
+        f"score is at least {threshold.score:g}",
+        f"Labels without a box count as missed; to keep more boxes, also wrong ones, lower {threshold.source}"
+        f"{_why(threshold)}.",
     )
+
+
+def _why(threshold: ThresholdInForce) -> str:
+    return f" ({threshold.score:g} holds {threshold.why})" if threshold.why else ""
 
 
 def _check_each_video(truth: FileRows, boxes: FileRows, best: NDArray[np.float64], findings: Findings) -> None:

@@ -11,9 +11,10 @@ import yaml
 
 from alphaction.dataset.doctor.check import Examination
 from alphaction.dataset.doctor.csv_text import read_csv_text
+from alphaction.dataset.doctor.file_rows import FileRows
 from alphaction.dataset.doctor.finding import Findings
+from alphaction.dataset.doctor.fix_json import repair_json
 from alphaction.dataset.doctor.fix_rows import Change, Droppable, repair_rows
-from alphaction.dataset.doctor.rows import FileRows
 from alphaction.dataset.doctor.split import Split
 from alphaction.dataset.sources import ClipFolder
 from alphaction.utils.errors import UserError
@@ -36,11 +37,11 @@ class _Copier:
     names: dict[str, str]
     changes: list[Change]
 
-    def name_for(self, path: str) -> tuple[str, bool]:
-        """Returns the file's new name, and whether it is still to be written."""
+    def name_for(self, path: str, is_rewritten: bool) -> tuple[str, bool]:
+        """Returns the file's new name, and whether it is still to be written; what is rewritten is not compressed."""
         if path in self.names:
             return self.names[path], False
-        name = Path(path).name.removesuffix(".gz") if path.endswith(".csv.gz") else Path(path).name
+        name = Path(path).name.removesuffix(".gz") if is_rewritten else Path(path).name
         while name in self.names.values():
             name = f"other_{name}"
         self.names[path] = name
@@ -52,7 +53,9 @@ def write_repaired(result: Examination, out: str | Path, drop: Sequence[DropKind
 
     Byte order marks, header lines and blank lines are removed, tabs and semicolons become commas, boxes are clipped to
     the frame, boxes in pixels become fractions where their video's size is known and holds all of them, rows without an
-    area and repeated rows are left out. JSON files are copied as they are. The list of changes is written too.
+    area and repeated rows are left out. In JSON files, of annotations or of a detector's boxes, boxes are clipped to
+    their image, fractions become pixels, and boxes without an area and repeated actions are left out. Files of objects
+    are copied as they are. The list of changes is written too.
 
     Args:
         result: an examined data set.
@@ -67,8 +70,7 @@ def write_repaired(result: Examination, out: str | Path, drop: Sequence[DropKind
         UserError: ``out`` is not a new or empty folder, or cannot be written.
     """
     out = Path(out)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UserError(f"--fix {out}: it exists already; give a new folder, so that nothing is written over.")
+    check_new_folder(out)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -81,13 +83,23 @@ def write_repaired(result: Examination, out: str | Path, drop: Sequence[DropKind
     return copier.changes
 
 
+def check_new_folder(out: Path) -> None:
+    """Makes sure that a copy can be written.
+
+    Raises:
+        UserError: ``out`` is not a new or empty folder.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UserError(f"--fix {out}: it exists already; give a new folder, so that nothing is written over.")
+
+
 def _write_split(split: Split, droppable: Droppable, result: Examination, copier: _Copier) -> None:
     files = split.source.files
     sizes = _sizes(result, split)
     content: dict[str, Any] = {"dataset": "AVAVideoDataset", "video_root": _relative(files.video_root, copier.out)}
     for key, table in (
         ("csv_gt_file", split.truth),
-        ("ann_file", split.truth if files.ground_truth_file == files.ann_file else None),
+        ("ann_file", split.truth if files.ground_truth_file == files.ann_file else split.annotations),
         ("box_file", split.boxes),
         ("exclusion_file", split.excluded),
         ("label_file", None),
@@ -96,9 +108,10 @@ def _write_split(split: Split, droppable: Droppable, result: Examination, copier
     ):
         path = getattr(files, key)
         if path and Path(path).is_file():
-            content[key], is_new = copier.name_for(path)
+            content[key], is_new = copier.name_for(path, table is not None)
             if is_new:
-                _write_file(path, table, droppable if table is split.truth else Droppable(), sizes, copier)
+                is_labelled = table is split.truth or table is split.annotations
+                _write_file(path, table, droppable if is_labelled else Droppable(), sizes, copier)
     content |= {key: _plain(value) for key in _KEPT if (value := getattr(files, key)) not in (None, ())}
     write_text(copier.out / f"{split.title}.yaml", yaml.safe_dump(content, sort_keys=False))
 
@@ -107,13 +120,19 @@ def _write_file(
     path: str, table: FileRows | None, droppable: Droppable, sizes: Mapping[str, tuple[int, int]], copier: _Copier
 ) -> None:
     target = copier.out / copier.names[path]
-    text = read_csv_text(path, Findings()) if table is not None and ".json" not in path.lower() else None
-    if text is None or table is None:
+    if table is None:
         shutil.copyfile(path, target)
         return
-    lines, changes = repair_rows(table, text, sizes, droppable)
+    if table.sizes is not None:
+        repaired, changes = repair_json(table, droppable)
+    else:
+        text = read_csv_text(path, Findings())
+        if text is None:
+            raise UserError(f"{path} cannot be read any more.")
+        lines, changes = repair_rows(table, text, sizes, droppable)
+        repaired = "".join(lines)
     copier.changes.extend(changes)
-    write_text(target, "".join(lines))
+    write_text(target, repaired)
 
 
 def _droppable(split: Split, result: Examination, drop: Sequence[DropKind]) -> Droppable:

@@ -7,24 +7,23 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from alphaction.dataset.doctor.box_checks import find_box_faults, find_repeated
+from alphaction.dataset.doctor.box_checks import SLACK_PIXELS, find_box_faults, find_repeated
 from alphaction.dataset.doctor.csv_text import CsvText, join_cells
-from alphaction.dataset.doctor.rows import FileRows
-
-# A box in pixels may reach this far beyond the frame, as JSON boxes may.
-_SLACK_PIXELS = 5.0
+from alphaction.dataset.doctor.file_rows import FileRows
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One row that differs from the original; row 0 is the file as a whole."""
+    """One row that differs from the original; row 0 is the file as a whole, ``place`` another word for the row."""
 
     file: str
     row: int
     text: str
+    place: str = ""
 
     def __str__(self) -> str:
-        return f"{self.file}, row {self.row}: {self.text}" if self.row else f"{self.file}: {self.text}"
+        place = self.place or (f"row {self.row}" if self.row else "")
+        return f"{self.file}, {place}: {self.text}" if place else f"{self.file}: {self.text}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +57,10 @@ def repair_rows(
         droppable: rows that may be left out.
     """
     changes = [Change(table.path, 0, change) for change in text.changes]
-    xyxy, reasons = _repair_boxes(table, sizes)
-    dropped = _dropped_rows(table, xyxy, droppable)
+    xyxy, reasons = repair_boxes(table, sizes)
+    dropped: dict[int, str] = {}
+    for row, reason in find_dropped(table, xyxy, droppable).items():
+        dropped.setdefault(int(table.line[row]), reason)
     new_box = {int(table.line[row]): (xyxy[row], reason) for row, reason in reasons.items()}
     dropped |= {line: "left out, it cannot be read" for line in table.bad_lines if droppable.bad_rows}
     lines = []
@@ -76,15 +77,17 @@ def repair_rows(
     return lines, changes
 
 
-def _repair_boxes(table: FileRows, sizes: Mapping[str, tuple[int, int]]) -> tuple[NDArray[np.float64], dict[int, str]]:
+def repair_boxes(table: FileRows, sizes: Mapping[str, tuple[int, int]]) -> tuple[NDArray[np.float64], dict[int, str]]:
     """Returns [n, 4] boxes as they should be, and why, of the rows that are changed."""
     xyxy = table.rows.xyxy.copy()
     reasons: dict[int, str] = {}
+    if table.are_fractions and table.sizes is not None:
+        reasons = {row: "fractions to pixels of {} x {}".format(*size) for row, size in enumerate(table.sizes.tolist())}
     for row in _sure_pixels(table, sizes):
         size = sizes[table.rows.videos[table.rows.video[row]]]
         xyxy[row] = xyxy[row] / np.tile(size, 2)
         reasons[row] = f"pixels to fractions of {size[0]} x {size[1]}"
-    for row in np.flatnonzero(find_box_faults(xyxy).outside).tolist():
+    for row in np.flatnonzero(find_box_faults(xyxy, table.sizes).outside).tolist():
         xyxy[row] = xyxy[row].clip(0, 1)
         reasons[row] = "; ".join(filter(None, (reasons.get(row), "box clipped to the frame")))
     return xyxy, reasons
@@ -92,23 +95,23 @@ def _repair_boxes(table: FileRows, sizes: Mapping[str, tuple[int, int]]) -> tupl
 
 def _sure_pixels(table: FileRows, sizes: Mapping[str, tuple[int, int]]) -> list[int]:
     """Returns the rows in pixels of the videos whose frames hold all of their boxes in pixels."""
-    rows, is_pixels = table.rows, find_box_faults(table.rows.xyxy).pixels
+    rows, is_pixels = table.rows, find_box_faults(table.rows.xyxy, table.sizes).pixels
     sure: list[int] = []
     for code, video in enumerate(rows.videos):
         here = np.flatnonzero(is_pixels & (rows.video == code))
         if video in sizes and len(here):
-            limit = np.tile(sizes[video], 2) + _SLACK_PIXELS
-            is_inside = (rows.xyxy[here] >= -_SLACK_PIXELS) & (rows.xyxy[here] <= limit)
+            limit = np.tile(sizes[video], 2) + SLACK_PIXELS
+            is_inside = (rows.xyxy[here] >= -SLACK_PIXELS) & (rows.xyxy[here] <= limit)
             is_upright = (rows.xyxy[here, 2:] >= rows.xyxy[here, :2]).all()
             sure += here.tolist() if is_inside.all() and is_upright else []
     return sorted(sure)
 
 
-def _dropped_rows(table: FileRows, xyxy: NDArray[np.float64], droppable: Droppable) -> dict[int, str]:
-    """Returns row of the file -> why it is left out."""
+def find_dropped(table: FileRows, xyxy: NDArray[np.float64], droppable: Droppable) -> dict[int, str]:
+    """Returns why rows (from 0) are left out, by row."""
     rows = replace(table.rows, xyxy=xyxy)
     masks = [
-        (find_box_faults(xyxy).degenerate, "left out, its box has no area"),
+        (find_box_faults(xyxy, table.sizes).degenerate, "left out, its box has no area"),
         (find_repeated(rows), "left out, an earlier row says the same"),
     ]
     if droppable.known_ids is not None:
@@ -119,8 +122,8 @@ def _dropped_rows(table: FileRows, xyxy: NDArray[np.float64], droppable: Droppab
     masks.append((_is_outside(table, droppable), "left out, its time is outside the video"))
     dropped: dict[int, str] = {}
     for mask, reason in masks:
-        for line in table.line[mask].tolist():
-            dropped.setdefault(line, reason)
+        for row in np.flatnonzero(mask).tolist():
+            dropped.setdefault(row, reason)
     return dropped
 
 

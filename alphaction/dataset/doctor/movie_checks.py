@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from alphaction.dataset.doctor.file_rows import FileRows
 from alphaction.dataset.doctor.finding import Findings
-from alphaction.dataset.doctor.rows import FileRows
 from alphaction.dataset.sources import ClipFolder, find_movies
 from alphaction.utils.errors import DataError
 from alphaction.utils.registry import nearest
+from alphaction.utils.words import counted
 
 _SHOWN_NAMES = 10
 Place = ClipFolder | Path
@@ -26,7 +27,7 @@ def find_places(table: FileRows, video_root: str, findings: Findings) -> dict[st
             "error",
             "videos-root",
             table.path,
-            f"video_root {root} is not a folder; {len(videos)} videos are missing: {_names(table, videos)}",
+            f"video_root {root} is not a folder; missing are {counted(len(videos), 'video')}: {_names(table, videos)}",
             "Correct video_root in the data set file; it is relative to that file.",
         )
         return {}

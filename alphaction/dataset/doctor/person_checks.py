@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alphaction.dataset.doctor.box_checks import order_by_box, overlaps
+from alphaction.dataset.doctor.file_rows import FileRows
 from alphaction.dataset.doctor.finding import Findings
-from alphaction.dataset.doctor.rows import FileRows
 from alphaction.structures.labels import LabelMap
 
 # Rows of one key frame with one person id are one person if their boxes overlap at least this much.

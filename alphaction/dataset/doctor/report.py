@@ -41,7 +41,7 @@ def _halves(splits: Sequence[Split]) -> str:
                 len(truth.rows.keyframes) if truth else "-",
                 len(truth.rows) if truth else "-",
                 len(boxes.rows) if boxes else "-",
-                int((boxes.rows.score >= split.box_thresh).sum()) if boxes else "-",
+                int((boxes.rows.score >= split.threshold.score).sum()) if boxes else "-",
                 len(excluded.rows.frames_without_boxes) if excluded else "-",
             )
         )

@@ -7,9 +7,11 @@ from typing import Any, Literal
 
 from alphaction.config.paths_catalog import DatasetCatalog
 from alphaction.dataset.ava_files import AvaFiles
+from alphaction.dataset.box_threshold import BoxThreshold, ThresholdInForce
+from alphaction.dataset.doctor.file_rows import FileRows
 from alphaction.dataset.doctor.finding import Findings
 from alphaction.dataset.doctor.label_checks import Classes, check_labels
-from alphaction.dataset.doctor.rows import FileRows, read_rows
+from alphaction.dataset.doctor.rows import is_json, read_rows
 from alphaction.utils.errors import DataError, UserError
 from alphaction.utils.registry import nearest
 
@@ -34,18 +36,20 @@ class Split:
     Attributes:
         source: where it comes from.
         truth: the labelled persons, None when their file cannot be read.
+        annotations: those of ann_file, where the labelled persons above are of another file; likewise.
         boxes: a detector's, None without or when they cannot be read.
         excluded: key frames to leave out, likewise.
         classes: None when the label file cannot be used.
-        box_thresh: the score a detector's box needs.
+        threshold: the score a detector's box needs.
     """
 
     source: SplitSource
     truth: FileRows | None
+    annotations: FileRows | None
     boxes: FileRows | None
     excluded: FileRows | None
     classes: Classes | None
-    box_thresh: float
+    threshold: ThresholdInForce
 
     @property
     def title(self) -> str:
@@ -82,7 +86,7 @@ def named_sources(names: Sequence[str], findings: Findings, roles: Sequence[Role
     return sources
 
 
-def open_split(source: SplitSource, box_thresh: float, findings: Findings, *, is_quick: bool) -> Split:
+def open_split(source: SplitSource, threshold: BoxThreshold, findings: Findings, *, is_quick: bool) -> Split:
     """Returns the half with its files read; what cannot be read is None and a finding.
 
     Where a half has two annotation files, a quick check reads the CSV alone.
@@ -92,20 +96,19 @@ def open_split(source: SplitSource, box_thresh: float, findings: Findings, *, is
     annotations = truth
     if files.annotation_file != files.ground_truth_file and not is_quick:
         annotations = read_rows(files.annotation_file, "person_id", findings)
+    own = None if annotations is truth else annotations
     images = annotations.images if annotations is not None else None
-    is_json = files.box_file.lower().endswith((".json", ".json.gz"))
     boxes = None
-    if files.box_file and not (is_json and images is None):
+    if files.box_file and not (is_json(files.box_file) and images is None):
         boxes = read_rows(files.box_file, "box_score", findings, images)
-    elif is_json and not source.files.ann_file:
+    elif is_json(files.box_file) and not source.files.ann_file:
         problem = "the file names images by id, which needs ann_file, the JSON with these images"
         findings.add("error", "boxes-images", files.box_file, problem, "Give ann_file, or the boxes as AVA CSV.")
     excluded = read_rows(files.exclusion_file, "none", findings) if files.exclusion_file else None
     classes = check_labels(files, findings) if files.label_file == source.files.label_file else None
     if images is not None and truth is not None and truth.images is None:
-        truth = FileRows(truth.path, truth.rows, truth.line, truth.ids, truth.bad_lines, images)
-    threshold = box_thresh if files.box_thresh is None else files.box_thresh
-    return Split(source, truth, boxes, excluded, classes, threshold)
+        truth = replace(truth, images=images)
+    return Split(source, truth, own, boxes, excluded, classes, threshold.in_force(files.box_thresh))
 
 
 def _there(source: SplitSource, findings: Findings) -> AvaFiles:

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from alphaction.dataset.doctor.box_checks import check_boxes, check_repeated
 from alphaction.dataset.doctor.detection_checks import check_detections
+from alphaction.dataset.doctor.file_rows import FileRows
 from alphaction.dataset.doctor.finding import Findings
 from alphaction.dataset.doctor.person_checks import check_actions, check_persons
-from alphaction.dataset.doctor.rows import FileRows
 from alphaction.dataset.doctor.split import Split
 
 
@@ -25,11 +25,17 @@ def check_split(split: Split, max_persons: int, findings: Findings) -> None:
         if classes is not None:
             check_actions(truth, classes.labels, classes.known_ids, split.source.files.label_file, findings)
             check_persons(truth, classes.labels, max_persons, findings)
+    if split.annotations is not None:
+        check_boxes(split.annotations, findings)
+        check_repeated(split.annotations, findings)
+        if classes is not None:
+            label_file = split.source.files.label_file
+            check_actions(split.annotations, classes.labels, classes.known_ids, label_file, findings)
     if split.boxes is not None:
         check_boxes(split.boxes, findings)
         check_repeated(split.boxes, findings)
         if truth is not None and len(truth.rows):
-            check_detections(truth, split.boxes, split.box_thresh, findings)
+            check_detections(truth, split.boxes, split.threshold, findings)
     if split.excluded is not None:
         _check_excluded(split.excluded, truth, findings)
 
@@ -152,7 +158,8 @@ def _check_class_rows(train: Sequence[Split], test: Sequence[Split], findings: F
         empty = np.flatnonzero(np.sum(counts, axis=0) == 0).tolist() if counts else []
         if empty:
             listed = _listed([f"{labels.ids[i]} {labels.names[i]}" for i in empty], 8)
-            problem = f"{len(empty)} of {len(labels)} classes have no {word} row: {listed}"
+            verb = "has" if len(empty) == 1 else "have"
+            problem = f"{len(empty)} of {len(labels)} classes {verb} no {word} row: {listed}"
             findings.add("warning", code, _files(half), problem, remedy)
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from alphaction.dataset.doctor.file_rows import FileRows
 from alphaction.dataset.doctor.finding import Findings
 from alphaction.dataset.doctor.movie_checks import Place, check_durations, first_place
-from alphaction.dataset.doctor.rows import FileRows
 from alphaction.dataset.doctor.video_facts import VideoFacts, check_facts, inspect_clip, inspect_video
 from alphaction.dataset.sources import ClipFolder
 from alphaction.dataset.video_file import VideoError

@@ -23,9 +23,6 @@ def read_alphaction(files: Sequence[Path], options: ReadOptions) -> Imported:
     Raises:
         DataError: a file cannot be used; the message names the image or annotation.
     """
-    for path in files:
-        if not path.name.lower().endswith((".json", ".json.gz")):
-            raise DataError(f"alphaction takes JSON files, got {path}.")
     left_out: Counter[str] = Counter()
     for path in files:
         entries = _checked_annotations(path)

@@ -10,6 +10,7 @@ from alphaction.dataset.annotations import Images
 from alphaction.dataset.importers.video_folder import VideoFolder
 from alphaction.structures.ava_csv import AvaRows
 from alphaction.structures.labels import LabelMap
+from alphaction.utils.errors import DataError
 from alphaction.utils.registry import Registry
 
 NO_ACTION = "persons without an action"
@@ -59,3 +60,30 @@ class Imported:
 Reader: TypeAlias = Callable[[Sequence[Path], ReadOptions], Imported]
 
 FORMATS: Registry[Reader] = Registry("annotation format")
+# Endings of the files of each format; a file with another format's ending is a mix-up, any other ending is tried.
+_JSON = (".json", ".json.gz")
+_TABLE = (".csv", ".csv.gz", ".txt", ".tsv")
+ENDINGS = {
+    "via3": _JSON,
+    "coco": _JSON,
+    "alphaction": _JSON,
+    "cvat": (".xml", ".zip"),
+    "mot": _TABLE,
+    "ava-csv": (*_TABLE, ".pbtxt"),
+}
+
+
+def check_endings(name: str, files: Sequence[Path]) -> None:
+    """Compares the names of files with the format they are said to have.
+
+    Raises:
+        DataError: a file is of another format.
+    """
+    own = ENDINGS.get(name, ())
+    for path in files if own else ():
+        others = [other for other, endings in ENDINGS.items() if path.name.lower().endswith(endings)]
+        if others and name not in others:
+            raise DataError(
+                f"{name} takes files that end in {', '.join(own)}, got {path}. Formats with such files: "
+                f"{', '.join(others)}."
+            )

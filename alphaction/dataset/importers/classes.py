@@ -6,6 +6,9 @@ from alphaction.dataset.importers.base import ReadOptions
 from alphaction.structures.labels import ClassGroups, LabelMap
 from alphaction.utils.errors import DataError
 from alphaction.utils.registry import nearest
+from alphaction.utils.words import counted
+
+_SHOWN_IDS = 20
 
 
 def labels_of_names(used: Iterable[str], options: ReadOptions, defined: Sequence[str] = ()) -> LabelMap:
@@ -42,11 +45,17 @@ def labels_of_ids(used: Iterable[int], options: ReadOptions, names: dict[int, st
     if options.labels is not None:
         unknown = sorted(set(ids) - set(options.labels.ids))
         if unknown:
+            missing = f"{counted(len(unknown), 'class id')} of the annotations ({_listed(unknown)})"
             raise DataError(
-                f"The class ids {unknown} are not in the label file, which has {list(options.labels.ids)[:20]}."
+                f"The label file, with the ids {_listed(options.labels.ids)}, lacks {missing}. Add what is missing, or "
+                "give the label file that belongs to these annotations."
             )
         return options.labels
     return make_labels({class_id: names.get(class_id, f"class {class_id}") for class_id in ids}, options.groups)
+
+
+def _listed(ids: Sequence[int]) -> str:
+    return ", ".join(map(str, ids[:_SHOWN_IDS])) + (", ..." if len(ids) > _SHOWN_IDS else "")
 
 
 def make_labels(names: dict[int, str], groups: str | None) -> LabelMap:

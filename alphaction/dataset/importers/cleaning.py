@@ -10,6 +10,7 @@ from alphaction.dataset.importers.base import Imported
 from alphaction.dataset.importers.video_folder import VideoFolder
 from alphaction.structures.ava_csv import AvaRows
 from alphaction.structures.clip import ClipKey
+from alphaction.utils.words import counted
 
 _NO_AREA = "boxes without an area inside the frame"
 _REPEATED = "labels that are there twice"
@@ -36,12 +37,14 @@ def keep_usable(imported: Imported, videos: VideoFolder) -> Imported:
     num_cut = int((is_cut & (reason == "")).sum())
     empty = tuple(key for key in rows.frames_without_boxes if _is_usable_key(key, videos))
     notes = [*imported.notes]
-    notes += [f"{num_cut} labels have boxes that were cut at the edge of the frame."] * bool(num_cut)
+    notes += [f"{counted(num_cut, 'label')} with a box that was cut at the edge of the frame."] * bool(num_cut)
     missing = [name for name in rows.videos if name not in videos]
     notes += [f"Not in {videos.root}: {', '.join(missing[:10])}{', ...' if len(missing) > 10 else ''}."] * bool(missing)
     notes += [f"The video {name} cannot be read: {why}." for name, why in sorted(videos.bad.items())]
     num_without = len(rows.frames_without_boxes) - len(empty)
-    notes += [f"{num_without} key frames without persons are not in a video of the folder."] * bool(num_without)
+    notes += [f"Left out: {counted(num_without, 'key frame')} without persons, in no video of the folder."] * bool(
+        num_without
+    )
     kept = replace(rows.select(reason == ""), frames_without_boxes=empty)
     return replace(imported, rows=kept, left_out=left_out, notes=tuple(notes))
 

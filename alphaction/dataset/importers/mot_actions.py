@@ -10,6 +10,7 @@ from alphaction.dataset.importers.base import ReadOptions
 from alphaction.dataset.importers.csv_file import read_csv
 from alphaction.structures.tracks import PersonTrack
 from alphaction.utils.errors import DataError
+from alphaction.utils.words import counted
 
 COLUMNS = "video,person_id,start_second,end_second,action"
 _EVERYBODY = "*"
@@ -71,7 +72,7 @@ class ActionSpans:
             return []
         shown = "; ".join(f"{span.where} (person {span.person}, {span.action})" for span in unused[:5])
         more = "; ..." if len(unused) > 5 else ""
-        return [f"{len(unused)} rows of actions are of nobody who is tracked then: {shown}{more}."]
+        return [f"Nobody is tracked at the times of {counted(len(unused), 'row')} of actions: {shown}{more}."]
 
 
 def read_spans(path: Path, only_video: str | None, options: ReadOptions) -> Iterator[ActionSpan]:

@@ -8,6 +8,7 @@ import numpy as np
 from alphaction.dataset.importers.run import ImportReport
 from alphaction.dataset.importers.splitting import SIDES
 from alphaction.structures.ava_csv import AvaRows
+from alphaction.utils.words import counted
 
 _SHOWN_CLASSES = 40
 
@@ -52,7 +53,7 @@ def _classes(report: ImportReport) -> list[list[str]]:
 def _left_out(report: ImportReport) -> list[str]:
     total = report.left_out.total()
     kept = sum(len(rows) for rows in report.rows.values())
-    head = f"Of {report.num_labels} labels {kept} were written and {total} left out"
+    head = f"Of {counted(report.num_labels, 'label')} {kept} were written and {total} left out"
     if not total:
         return [f"{head}."]
     return [f"{head}:", *(f"  {count:>7}  {reason}" for reason, count in report.left_out.most_common())]
@@ -60,12 +61,12 @@ def _left_out(report: ImportReport) -> list[str]:
 
 def _remarks(report: ImportReport) -> list[str]:
     remarks = []
-    for name, use in (("train", "cannot be learnt"), ("val", "is not measured")):
+    for name, use in (("train", "nothing can be learnt"), ("val", "nothing is measured")):
         there = set(report.rows[name].action.tolist())
         missing = [label for i, label in zip(report.labels.ids, report.labels.names, strict=True) if i not in there]
         if missing:
             shown = ", ".join(missing[:10]) + (", ..." if len(missing) > 10 else "")
-            remarks.append(f"{len(missing)} classes have no label in {name}, so what they are {use}: {shown}.")
+            remarks.append(f"No label in {name} for {counted(len(missing), 'class')}, so that {use}: {shown}.")
     is_exclusive = len(report.labels.groups.pose) == len(report.labels)
     most = max(_most_actions(rows) for rows in report.rows.values())
     if is_exclusive and most > 1:

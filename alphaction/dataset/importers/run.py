@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from alphaction.dataset.importers.base import FORMATS, Imported, ReadOptions
+from alphaction.dataset.importers.base import FORMATS, Imported, ReadOptions, check_endings
 from alphaction.dataset.importers.cleaning import keep_usable
 from alphaction.dataset.importers.person_boxes import Found, count_found, load_person_boxes
 from alphaction.dataset.importers.splitting import SIDES, Split, SplitBy, is_outside_halves, split_given, split_rows
@@ -27,6 +27,7 @@ from alphaction.dataset.importers.video_folder import VideoFolder
 from alphaction.structures.ava_csv import AvaRows
 from alphaction.structures.labels import LabelMap, load_label_map
 from alphaction.utils.errors import DataError
+from alphaction.utils.words import counted
 
 # TEST.BOX_THRESH of the released configurations, which holds where the data set does not say otherwise.
 _USUAL_BOX_THRESH = 0.8
@@ -110,11 +111,17 @@ def import_dataset(plan: ImportPlan) -> ImportReport:
     check_folder(plan.out)
     if plan.groups not in (None, "exclusive", "multilabel"):
         raise DataError(f'groups is "{plan.groups}"; it takes "exclusive" or "multilabel".')
+    check_endings(plan.format, (*plan.files, *plan.val_files))
+    for name, value in (("gap", plan.gap_seconds), ("frame rate", plan.frame_rate)):
+        if not value >= 0:
+            raise DataError(f"The {name} is {value:g}; it must not be negative.")
+    if not 0 < plan.val_share < 1:
+        raise DataError(f"The share for validation is {plan.val_share:g}; it must lie between 0 and 1.")
     labels = load_label_map(plan.labels, plan.groups) if plan.labels else None
     options = ReadOptions(VideoFolder(plan.videos), labels, plan.groups, plan.frame_rate, plan.attributes)
     for path in (*plan.files, *plan.val_files, *plan.boxes):
         if not path.is_file():
-            raise DataError(f"There is no file {path}.")
+            raise DataError(f"{path} is a folder; give the files." if path.is_dir() else f"There is no file {path}.")
     if plan.val_files:
         options = replace(options, labels=read(list(dict.fromkeys([*plan.files, *plan.val_files])), options).labels)
     found = [keep_usable(read(files, options), options.videos) for files in (plan.files, plan.val_files) if files]
@@ -128,7 +135,7 @@ def import_dataset(plan: ImportPlan) -> ImportReport:
     num_empty -= sum(len(side.frames_without_boxes) for side in rows.values())
     boxes, box_notes = _boxes(plan, split, found[0])
     if num_empty:
-        box_notes.append(f"{num_empty} key frames without persons are in neither training nor validation.")
+        box_notes.append(f"In neither training nor validation: {counted(num_empty, 'key frame')} without persons.")
     _write(plan, found[0].labels, rows, boxes, +left_out)
     thresh = _USUAL_BOX_THRESH if plan.box_thresh is None else plan.box_thresh
     return ImportReport(
@@ -148,10 +155,10 @@ def import_dataset(plan: ImportPlan) -> ImportReport:
 def _nothing_left(plan: ImportPlan, imported: Imported) -> str:
     reasons = ", ".join(f"{count} {reason}" for reason, count in imported.left_out.most_common())
     notes = " ".join(imported.notes)
-    return (
-        f"None of the {imported.num_labels} labels of {', '.join(str(path) for path in plan.files)} can be used: "
-        f"{reasons or 'there is none'}. {notes}".rstrip()
-    )
+    files = ", ".join(str(path) for path in plan.files)
+    if not imported.num_labels:
+        return f"There is no label in {files}."
+    return f"None of {counted(imported.num_labels, 'label')} of {files} can be used: {reasons}. {notes}".rstrip()
 
 
 def _split(plan: ImportPlan, found: Sequence[Imported]) -> tuple[Split, dict[str, AvaRows]]:
@@ -177,8 +184,8 @@ def _boxes(plan: ImportPlan, split: Split, imported: Imported) -> tuple[dict[str
     is_outside = np.array([is_outside_halves(split, key) for key in keys], bool)
     num_outside = int(is_outside[frame_of_box].sum()) if keys else 0
     counts = {
-        f"{num_outside} person boxes are at times of neither training nor validation, and are left out.": num_outside,
-        f"{num_others} boxes are of other images or categories, and are left out.": num_others,
+        f"Left out: {counted(num_outside, 'person box')} at times of neither training nor validation.": num_outside,
+        f"Left out: {counted(num_others, 'box')} of other images or categories.": num_others,
     }
     return sides, [note for note, count in counts.items() if count]
 

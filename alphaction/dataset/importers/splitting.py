@@ -130,6 +130,11 @@ def _split_times(rows: AvaRows, times: dict[str, list[int]], val_share: float, g
     late, early = (_cut(times, val_share, round(gap_seconds * 1000), is_late) for is_late in (True, False))
     if not late.val and not early.val:
         most = max(len(found) for found in times.values())
+        if most == 1:
+            raise DataError(
+                "No video has more than one key frame with labels, so none can be split by time. Label more seconds, "
+                "or give more videos or files for validation (--val FILE)."
+            )
         raise DataError(
             f"The videos are too short to be split by time with a gap of {gap_seconds:g} s: the longest has {most} "
             "key frames. Give a smaller --gap, more videos, or files for validation (--val FILE)."

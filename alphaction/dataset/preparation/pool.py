@@ -3,12 +3,11 @@
 import multiprocessing
 import os
 import signal
-import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.context import BaseContext
 from typing import TypeVar
 
 import cv2
@@ -18,8 +17,6 @@ from alphaction.utils.errors import UserError
 
 J = TypeVar("J")
 R = TypeVar("R")
-# How soon a process finds that the main one is gone.
-_SECONDS_BETWEEN_LOOKS = 0.5
 
 
 def run_jobs(
@@ -39,10 +36,7 @@ def run_jobs(
         for job in jobs:
             yield job, *_outcome(lambda job=job: work(job))  # type: ignore[misc]
         return
-    # Forked processes begin at once; others read the whole program first, which takes longer than a short video.
-    method = "fork" if "fork" in multiprocessing.get_all_start_methods() and sys.platform == "linux" else "spawn"
-    context = multiprocessing.get_context(method)
-    pool = ProcessPoolExecutor(min(num_processes, max(len(jobs), 1)), context, _start_process, (os.getpid(),))
+    pool = ProcessPoolExecutor(min(num_processes, max(len(jobs), 1)), _context(work.__module__), _start_process)
     try:
         job_of: dict[Future[R], J] = {pool.submit(work, job): job for job in jobs}
         for future in as_completed(job_of):
@@ -60,6 +54,18 @@ def run_jobs(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
+def _context(module: str) -> BaseContext:
+    """Returns how processes are started: from one that has read ``module`` and has no threads, where there is a way.
+
+    A fork of this process may wait for ever for a thread of a library that was not forked with it.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([module])
+    return context
+
+
 def _outcome(result: Callable[[], R]) -> tuple[R | None, VideoError | None]:
     try:
         return result(), None
@@ -67,15 +73,15 @@ def _outcome(result: Callable[[], R]) -> tuple[R | None, VideoError | None]:
         return None, error
 
 
-def _start_process(parent: int) -> None:
+def _start_process() -> None:
     """Leaves Ctrl-C to the main process and threads to the processes, and ends when the main process is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(0)
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
-def _end_with(parent: int) -> None:
+def _end_with_parent() -> None:
     """A main process that is killed cannot end its pool, whose processes would wait for work for ever."""
-    while os.getppid() == parent:
-        time.sleep(_SECONDS_BETWEEN_LOOKS)
-    os._exit(1)
+    if (parent := multiprocessing.parent_process()) is not None:
+        parent.join()
+        os._exit(1)

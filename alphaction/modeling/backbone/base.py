@@ -1,9 +1,10 @@
 """What every backbone takes, gives and publishes."""
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from torch import Tensor, nn
+
+from alphaction.structures.unit import Unit
 
 
 class Features(NamedTuple):
@@ -11,23 +12,6 @@ class Features(NamedTuple):
 
     slow: Tensor | None
     fast: Tensor | None
-
-
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """A named part of a model, from input to head, that fine-tuning freezes and releases as a whole.
-
-    Attributes:
-        name: ``stem``, ``res2`` .. ``res5`` or ``head``.
-        modules: qualified module name (relative to the model that publishes the unit) -> module. All parameters
-            and buffers below these modules belong to the unit, and to no other one.
-    """
-
-    name: str
-    modules: dict[str, nn.Module]
-
-    def num_parameters(self) -> int:
-        return sum(p.numel() for module in self.modules.values() for p in module.parameters())
 
 
 class Backbone(nn.Module):

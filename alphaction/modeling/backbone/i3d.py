@@ -5,8 +5,8 @@ from itertools import cycle, islice
 from torch import Tensor
 from yacs.config import CfgNode
 
-from alphaction.modeling.backbone.base import Backbone, Features, Unit
-from alphaction.modeling.backbone.pathway import ResNet3d
+from alphaction.modeling.backbone.base import Backbone, Features
+from alphaction.modeling.backbone.pathway import ResNet3d, make_units
 from alphaction.modeling.backbone.specs import (
     PathwaySpec,
     StageSpec,
@@ -15,6 +15,7 @@ from alphaction.modeling.backbone.specs import (
     with_nonlocal_blocks,
 )
 from alphaction.modeling.registry import BACKBONES
+from alphaction.structures.unit import Unit
 from alphaction.utils.errors import ConfigError
 
 _WIDTH = 64
@@ -59,7 +60,7 @@ class I3D(ResNet3d, Backbone):
         return Features(None, self.run(fast))
 
     def stages(self) -> list[Unit]:
-        return [Unit(name, modules) for name, modules in self.unit_modules().items()]
+        return make_units(self.unit_modules())
 
 
 @BACKBONES.register("I3D-Resnet50")

@@ -1,6 +1,6 @@
 """One pathway: a 3D residual network from a specification."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from alphaction.layers.nonlocal_block import NonLocalBlock, NonLocalSpec
 from alphaction.modeling.backbone.blocks import EXPANSION, NormSpec, ResBlock, ResStage, make_conv
 from alphaction.modeling.backbone.specs import PathwaySpec, StageSpec
+from alphaction.structures.unit import Unit
 
 UNIT_NAMES = ("stem", "res2", "res3", "res4", "res5")
 
@@ -76,6 +77,11 @@ class Pathway(ResNet3d):
     def forward(self, x: Tensor, laterals: Sequence[Tensor] = ()) -> Tensor:
         """Returns the feature map; see :meth:`ResNet3d.run`."""
         return self.run(x, laterals)
+
+
+def make_units(modules: Mapping[str, dict[str, nn.Module]]) -> list[Unit]:
+    """Returns the units of the modules that :meth:`ResNet3d.unit_modules` gives, of one pathway or of several."""
+    return [Unit(name, named, kind="stem" if name == UNIT_NAMES[0] else "block") for name, named in modules.items()]
 
 
 def _make_stage(

@@ -4,9 +4,9 @@ from torch import Tensor, nn
 from yacs.config import CfgNode
 
 from alphaction.layers.nonlocal_block import NonLocalSpec
-from alphaction.modeling.backbone.base import Backbone, Features, Unit
+from alphaction.modeling.backbone.base import Backbone, Features
 from alphaction.modeling.backbone.blocks import NormSpec
-from alphaction.modeling.backbone.pathway import UNIT_NAMES, Pathway
+from alphaction.modeling.backbone.pathway import UNIT_NAMES, Pathway, make_units
 from alphaction.modeling.backbone.specs import (
     PathwaySpec,
     StageSpec,
@@ -15,6 +15,7 @@ from alphaction.modeling.backbone.specs import (
     with_nonlocal_blocks,
 )
 from alphaction.modeling.registry import BACKBONES
+from alphaction.structures.unit import Unit
 from alphaction.utils.errors import ConfigError
 
 _STRIDES = (1, 2, 2, 1)
@@ -157,7 +158,7 @@ class SlowFast(Backbone):
         for prefix, pathway in self._pathways().items():
             for name, modules in pathway.unit_modules().items():
                 units[name].update({f"{prefix}.{key}": module for key, module in modules.items()})
-        return [Unit(name, modules) for name, modules in units.items()]
+        return make_units(units)
 
     def _pathways(self) -> dict[str, Pathway]:
         named = {"slow": self.slow, "fast": self.fast}

@@ -10,9 +10,10 @@ from torchvision.models.video import MViT, mvit_v1_b, mvit_v2_s
 from torchvision.models.video.mvit import PositionalEncoding
 from yacs.config import CfgNode
 
-from alphaction.modeling.backbone.base import Backbone, Features, Unit
+from alphaction.modeling.backbone.base import Backbone, Features
 from alphaction.modeling.backbone.torchvision_video import build_stride, keep_size
 from alphaction.modeling.registry import BACKBONES
+from alphaction.structures.unit import Unit
 
 _STRIDE = 32  # of the networks as they were published
 _DENSE_STRIDE = 16
@@ -60,9 +61,9 @@ class TorchvisionMViT(Backbone):
 
     def stages(self) -> list[Unit]:
         """Returns ``stem`` (patches and positions), the blocks ``blocks.0`` .. ``blocks.15``, and ``norm``."""
-        stem = Unit("stem", {"conv_proj": self.conv_proj, "pos_encoding": self.pos_encoding})
+        stem = Unit("stem", {"conv_proj": self.conv_proj, "pos_encoding": self.pos_encoding}, kind="stem")
         blocks = [Unit(f"blocks.{index}", {f"blocks.{index}": block}) for index, block in enumerate(self.blocks)]
-        return [stem, *blocks, Unit("norm", {"norm": self.norm})]
+        return [stem, *blocks, Unit("norm", {"norm": self.norm}, kind="norm")]
 
 
 @BACKBONES.register("MViT-V1-B")

@@ -8,10 +8,11 @@ from torchvision.models.video import mc3_18, r2plus1d_18, r3d_18
 from torchvision.models.video.resnet import VideoResNet
 from yacs.config import CfgNode
 
-from alphaction.modeling.backbone.base import Backbone, Features, Unit
+from alphaction.modeling.backbone.base import Backbone, Features
 from alphaction.modeling.backbone.blocks import NormSpec
 from alphaction.modeling.backbone.specs import build_norm_spec
 from alphaction.modeling.registry import BACKBONES
+from alphaction.structures.unit import Unit
 from alphaction.utils.errors import ConfigError
 
 _LAYERS = ("layer1", "layer2", "layer3", "layer4")
@@ -55,8 +56,12 @@ class TorchvisionResNet(Backbone):
 
     def stages(self) -> list[Unit]:
         """Returns ``stem``, then the blocks ``layer1.0`` .. ``layer4.1``."""
-        blocks = {f"{name}.{index}": block for name in _LAYERS for index, block in enumerate(getattr(self, name))}
-        return [Unit(name, {name: module}) for name, module in {"stem": self.stem, **blocks}.items()]
+        blocks = [
+            Unit(f"{layer}.{index}", {f"{layer}.{index}": block}, layer=layer)
+            for layer in _LAYERS
+            for index, block in enumerate(getattr(self, layer))
+        ]
+        return [Unit("stem", {"stem": self.stem}, kind="stem"), *blocks]
 
 
 @BACKBONES.register("R3D-18")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from alphaction.dataset.box_threshold import BoxThreshold
 from alphaction.dataset.datasets.synthetic import SyntheticFiles
 from alphaction.dataset.doctor.check import CheckOptions, Examination, examine
 from alphaction.dataset.doctor.finding import Finding
@@ -70,7 +71,7 @@ def test_a_wrong_image_id_is_named_with_its_annotation(clips: Path) -> None:
     content = json.loads(path.read_text())
     content["annotations"][3]["image_id"] = 99999
     path.write_text(json.dumps(content))
-    found = only(check(clips / "val.yaml"), "json-unusable")
+    found = only(check(clips / "val.yaml"), "annotation-image")
     assert f"annotation id {content['annotations'][3]['id']}" in found.text and "99999" in found.text
 
 
@@ -105,7 +106,16 @@ def test_the_threshold_of_the_data_set_goes_before_the_general_one(tiny_data: Sy
     folder = Path(shutil.copytree(tiny_data.root, tmp_path / "data"))
     (folder / "val.yaml").write_text((folder / "val.yaml").read_text() + "box_thresh: 0.9999\n")
     found = only(check(folder, is_quick=True), "score-threshold")
+    assert "no box reaches the score 0.9999" in found.text and "Lower the data set's box_thresh" in found.remedy
+
+
+def test_a_typed_threshold_goes_before_that_of_the_data_set(tiny_data: SyntheticFiles, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_data.root, tmp_path / "data"))
+    (folder / "val.yaml").write_text((folder / "val.yaml").read_text() + "box_thresh: 0.1\n")
+    typed = CheckOptions(BoxThreshold(0.9999, overrules=True), is_quick=True)
+    found = only(examine([str(folder)], typed), "score-threshold")
     assert "no box reaches the score 0.9999" in found.text
+    assert "Lower TEST.BOX_THRESH" in found.remedy and "as typed; the data set's own 0.1 does not hold" in found.remedy
 
 
 def test_classes_that_are_left_out_on_purpose_are_no_mistake(tiny_data: SyntheticFiles, tmp_path: Path) -> None:

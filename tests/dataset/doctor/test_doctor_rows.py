@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alphaction.dataset.doctor.csv_rows import parse_text
 from alphaction.dataset.doctor.csv_text import CsvText, read_csv_text
 from alphaction.dataset.doctor.finding import Findings
-from alphaction.dataset.doctor.rows import parse_text, read_rows
+from alphaction.dataset.doctor.rows import read_rows
 from alphaction.structures.ava_csv import load_ground_truth_csv
 from alphaction.utils.errors import DataError
 

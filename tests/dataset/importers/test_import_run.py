@@ -74,8 +74,8 @@ def test_what_cannot_be_used_is_counted_by_reason(plan: ImportPlan, videos: Path
     assert report.left_out == Counter(bad_rows.values())
     assert sum(len(rows) for rows in report.rows.values()) + report.left_out.total() == report.num_labels == 14
     assert f"Not in {videos}: gone." in report.notes
-    assert "1 labels have boxes that were cut at the edge of the frame." in report.notes
-    assert "1 key frames without persons are not in a video of the folder." in report.notes
+    assert "1 label with a box that was cut at the edge of the frame." in report.notes
+    assert "Left out: 1 key frame without persons, in no video of the folder." in report.notes
     assert report.rows["train"].frames_without_boxes == (ClipKey("train_00", 5000),)
     text = format_report(report)
     assert "Of 14 labels 9 were written and 5 left out:" in text and "      2  boxes without an area" in text
@@ -91,7 +91,7 @@ def test_a_video_that_cannot_be_read_is_named(plan: ImportPlan, tmp_path: Path) 
 
 def test_nothing_left_is_an_error_that_says_why(plan: ImportPlan, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match=r"None of the 8 labels .* 8 labels of videos that are not in"):
+    with pytest.raises(DataError, match=r"None of 8 labels .* 8 labels of videos that are not in"):
         import_dataset(replace(plan, videos=tmp_path / "empty"))
     assert not plan.out.exists()
 
@@ -101,7 +101,7 @@ def test_boxes_follow_the_halves_and_the_threshold_is_written(plan: ImportPlan, 
     (tmp_path / "boxes.csv").write_text("\n".join(boxes) + "\n")
     report = import_dataset(replace(plan, boxes=(tmp_path / "boxes.csv",), box_thresh=0.3))
     assert report.num_boxes == {"train": 2, "val": 2}
-    assert "5 person boxes are at times of neither training nor validation, and are left out." in report.notes
+    assert "Left out: 5 person boxes at times of neither training nor validation." in report.notes
     assert len(load_person_boxes_csv(plan.out / "val_boxes.csv")) == 2
     assert yaml.safe_load((plan.out / "val.yaml").read_text())["box_thresh"] == 0.3
     assert report.found is not None and (report.found.num_found, report.found.num_persons) == (1, 2)
@@ -120,7 +120,7 @@ def test_json_boxes_follow_the_images_and_others_are_counted(plan: ImportPlan, t
     given = replace(plan, format="alphaction", files=(tmp_path / "a.json",), boxes=(tmp_path / "boxes.json",))
     report = import_dataset(given)
     assert report.num_boxes == {"train": 1, "val": 1}
-    assert "2 boxes are of other images or categories, and are left out." in report.notes
+    assert "Left out: 2 boxes of other images or categories." in report.notes
     with pytest.raises(DataError, match="give the boxes as CSV"):
         import_dataset(replace(plan, boxes=(tmp_path / "boxes.json",)))
 
@@ -135,7 +135,7 @@ def test_given_files_are_the_halves(plan: ImportPlan, tmp_path: Path) -> None:
     (tmp_path / "later.csv").write_text(f"train_00,5,{BOX},5,1\n")
     report = import_dataset(replace(plan, val_files=(tmp_path / "later.csv",)))
     assert report.split.by == "files" and len(report.rows["train"]) == 8 and len(report.rows["val"]) == 1
-    assert "1 classes have no label in val, so what they are is not measured: walk." in format_report(report)
+    assert "No label in val for 1 class, so that nothing is measured: walk." in format_report(report)
 
 
 def test_only_a_folder_of_ours_is_written_over_and_others_files_stay(plan: ImportPlan) -> None:
@@ -191,6 +191,12 @@ def test_one_video_is_split_by_time_with_a_gap() -> None:
     assert split.side("train", rows).timestamp_ms.max() == 12000
     with pytest.raises(DataError, match="too short to be split by time with a gap of 30 s"):
         split_rows(rows, "time", 0.25, seed=0, gap_seconds=30.0)
+
+
+def test_a_single_key_frame_is_not_blamed_on_the_gap() -> None:
+    with pytest.raises(DataError, match=r"No video has more than one key frame.* more videos") as raised:
+        split_rows(make_rows({"a": [1]}).rows(), None, 0.25, seed=0, gap_seconds=3.0)
+    assert "--gap" not in str(raised.value)
 
 
 def test_a_split_by_video_repeats_with_its_seed() -> None:

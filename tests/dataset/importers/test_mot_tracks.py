@@ -34,7 +34,7 @@ def test_spans_give_actions_from_their_start_up_to_their_end(write: Callable[...
     assert labels_of(imported) == [(1000, 1, "walk"), (2000, 1, "walk"), (2000, 1, "wave"), (2000, 2, "wave")]
     assert imported.rows.xyxy[0].tolist() == pytest.approx([0.1, 0.1, 0.6, 0.6])
     assert imported.left_out == {"persons without an action": 4}  # 1 at 0, 3, 4; 2 at 3
-    assert imported.notes == (f"1 rows of actions are of nobody who is tracked then: {spans}, row 4 (person 9, sit).",)
+    assert imported.notes == (f"Nobody is tracked at the times of 1 row of actions: {spans}, row 4 (person 9, sit).",)
 
 
 def test_rows_give_their_action_to_the_tracked_box_below(write: Callable[..., Path], options: ReadOptions) -> None:

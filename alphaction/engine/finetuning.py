@@ -1,0 +1,163 @@
+"""Fine-tuning while a run goes on: the start of each of its epochs, and what the gradients then look like."""
+
+import logging
+from collections.abc import Callable
+
+from torch import nn
+
+from alphaction.engine.finetune_report import parameter_counts, parameter_table, unit_lr
+from alphaction.engine.hooks import MetricsFile
+from alphaction.engine.trainer import Hook, Trainer
+from alphaction.finetune import Clock, Event, FineTuning
+from alphaction.solver import FactorScheduler
+from alphaction.utils.comm import all_gather_objects
+
+logger = logging.getLogger(__name__)
+
+_NAMED_AT_MOST = 5
+
+
+class FinetunePhases(Hook):
+    """Asks for a plan at the start of each epoch of fine-tuning, and sees to it that it is kept.
+
+    Args:
+        fine_tuning: of the model, with what a checkpoint remembers of it.
+        epoch_iters: length of its epochs in iterations.
+        base_lr: SOLVER.BASE_LR.
+        metric_at: returns the monitored metric of the evaluation after so many iterations, None without one.
+        file: gets a line at each epoch.
+        norms_period: iterations between lines with the norm of each unit's gradients, 0 for none.
+    """
+
+    def __init__(
+        self,
+        fine_tuning: FineTuning,
+        *,
+        epoch_iters: int,
+        base_lr: float,
+        metric_at: Callable[[int], float | None],
+        file: MetricsFile,
+        norms_period: int = 0,
+    ) -> None:
+        self._fine_tuning, self._epoch_iters, self._base_lr = fine_tuning, epoch_iters, base_lr
+        self._metric_at, self._file, self._norms_period = metric_at, file, norms_period
+        self._has_entered = False
+        self._checks_gradients = False
+
+    def before_train(self, trainer: Trainer) -> None:
+        if not trainer.iteration % self._epoch_iters:
+            return  # an epoch begins with the first step
+        if self._fine_tuning.goes_on:
+            self._fine_tuning.apply()
+            trainer.scheduler.set_units(self._fine_tuning.rates())
+            self._enter(trainer)
+        else:
+            self._begin_epoch(trainer)
+
+    def before_step(self, trainer: Trainer) -> None:
+        if trainer.iteration % self._epoch_iters == 0:
+            self._begin_epoch(trainer)
+
+    def on_train_mode(self, trainer: Trainer) -> None:
+        self._fine_tuning.set_modes()
+
+    def after_step(self, trainer: Trainer) -> None:
+        if self._checks_gradients:
+            self._checks_gradients = False
+            _check_gradients(trainer)
+        if self._norms_period and trainer.iteration % self._norms_period == 0:
+            self._file.write("gradients", trainer.iteration, _gradient_norms(self._fine_tuning))
+
+    def _begin_epoch(self, trainer: Trainer) -> None:
+        epoch = trainer.iteration // self._epoch_iters
+        is_first = not self._has_entered
+        event = begin_epoch(self._fine_tuning, trainer.scheduler, epoch, trainer.iteration, self._metric_at)
+        if event.is_change or is_first:
+            self._enter(trainer)
+        self._report(trainer, epoch, event, is_first)
+
+    def _enter(self, trainer: Trainer) -> None:
+        trainer.wrap()
+        trainer.enter_train_mode()
+        self._has_entered = True
+        self._checks_gradients = True
+
+    def _report(self, trainer: Trainer, epoch: int, event: Event, is_first: bool) -> None:
+        fine_tuning, tag = self._fine_tuning, f"[{self._fine_tuning.name.upper()}]"
+        for what, names in (("Unfroze", event.released), ("Froze", event.frozen)):
+            for name in names:
+                count = fine_tuning.layout.num_parameters([name])
+                logger.info("%s Epoch %d: %s %s (%s parameters)", tag, epoch, what, name, f"{count:,}")
+        if fine_tuning.name == "none" and not is_first:
+            return  # nothing can have changed
+        for note in event.notes:
+            logger.info("%s %s", tag, note)
+        scheduler = trainer.scheduler
+        logger.info("[PARAMS] Epoch %d:\n%s", epoch, parameter_table(fine_tuning, scheduler, self._base_lr))
+        if fine_tuning.name == "none":
+            return
+        if is_first or event.released:
+            _warn_of_stored_norms(fine_tuning)
+        counts = parameter_counts(fine_tuning)
+        values: dict[str, float | str | None] = {
+            "epoch": epoch,
+            "trained": " ".join(event.trained),
+            "released": " ".join(event.released),
+        }
+        values |= {f"parameters_{name}": count for name, count in counts.items()}
+        values |= {f"lr/{name}": unit_lr(scheduler, name, self._base_lr) for name in event.trained}
+        self._file.write("finetune", trainer.iteration, values)
+
+
+def begin_epoch(
+    fine_tuning: FineTuning,
+    scheduler: FactorScheduler,
+    epoch: int,
+    iteration: int,
+    metric_at: Callable[[int], float | None],
+) -> Event:
+    """Returns what the epoch that starts at ``iteration`` brings; gradients and rates are set, modes are not."""
+    head = fine_tuning.layout.heads[-1]
+    clock = Clock(epoch, metric_at(iteration) if iteration else None, scheduler.unit_rate(head))
+    event = fine_tuning.begin_epoch(clock, iteration)
+    scheduler.set_units(fine_tuning.rates())
+    return event
+
+
+def _warn_of_stored_norms(fine_tuning: FineTuning) -> None:
+    count = fine_tuning.num_stored_norms()
+    if count:
+        logger.info(
+            "%d batch norms of the parts that train stay as they are, because FROZEN_BN stores their weights; "
+            "MODEL.BACKBONE.FROZEN_BN False lets them train.",
+            count,
+        )
+
+
+def _check_gradients(trainer: Trainer) -> None:
+    """Warns of parameters that train without a gradient on any process, and of frozen ones that have one."""
+    named = list(trainer.model.named_parameters())
+    with_gradient = {
+        name for names in all_gather_objects([n for n, p in named if p.grad is not None]) for name in names
+    }
+    idle = [name for name, parameter in named if parameter.requires_grad and name not in with_gradient]
+    moved = [name for name, parameter in named if not parameter.requires_grad and name in with_gradient]
+    if idle:
+        logger.warning("%d parameters train but have no gradient in this step: %s.", len(idle), _some(idle))
+    if moved:
+        logger.warning("%d parameters are frozen but have a gradient: %s.", len(moved), _some(moved))
+
+
+def _gradient_norms(fine_tuning: FineTuning) -> dict[str, float | str | None]:
+    """Returns the norm of the gradients of each unit that trains, as the step of the optimizer saw them."""
+    norms: dict[str, float | str | None] = {}
+    for unit in fine_tuning.layout.units:
+        gradients = [p.grad for p in unit.parameters() if p.grad is not None]
+        if gradients:
+            norms[f"grad_norm/{unit.name}"] = nn.utils.get_total_norm(gradients).item()
+    return norms
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - _NAMED_AT_MOST
+    return ", ".join(names[:_NAMED_AT_MOST]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,176 @@
+"""Fine-tuning of one model: the strategy's plans, carried out and remembered."""
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from alphaction.finetune.apply import NormPolicy, num_stored_norms, set_modes, set_trainable
+from alphaction.finetune.layout import ModelLayout
+from alphaction.finetune.plan import Clock, FreezePlan
+from alphaction.finetune.rates import base_factors
+from alphaction.finetune.strategies.base import STRATEGIES, Strategy
+from alphaction.structures.unit import Unit
+from alphaction.structures.unit_rate import UnitRate
+
+logger = logging.getLogger(__name__)
+
+Restart = Literal["none", "released", "all"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What the start of an epoch brought.
+
+    Attributes:
+        trained: units that train from now on.
+        released: those of them that were frozen before.
+        frozen: units that trained before.
+        notes: of the strategy.
+    """
+
+    trained: tuple[str, ...]
+    released: tuple[str, ...]
+    frozen: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def is_change(self) -> bool:
+        return bool(self.released or self.frozen)
+
+
+class FineTuning:
+    """Asks the strategy at the start of each epoch and carries its plan out on the model.
+
+    Attributes:
+        goes_on: the plan in force is that of a checkpoint of this strategy.
+
+    Args:
+        name: of the strategy.
+        strategy: what to do when.
+        layout: the model.
+        factors: of the units' rates over SOLVER.BASE_LR, before the strategy changes them.
+        norms: how batch norms behave.
+        restart: whose schedule begins anew when units are released; see FINETUNE.RESTART_SCHEDULE.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        strategy: Strategy,
+        layout: ModelLayout,
+        *,
+        factors: dict[str, float],
+        norms: NormPolicy,
+        restart: Restart,
+    ) -> None:
+        self.name, self.strategy, self.layout = name, strategy, layout
+        self._factors, self._norms, self._restart = factors, norms, restart
+        self._starts: dict[str, int] = {}
+        self._unused = [p for unit in layout.units for p in unit.parameters() if not p.requires_grad]
+        self._plan = FreezePlan(())
+        self.goes_on = False
+
+    @property
+    def trained(self) -> tuple[str, ...]:
+        """Units that train; none before the first epoch has begun."""
+        return self._plan.trained
+
+    def rates(self) -> dict[str, UnitRate]:
+        """Returns the rate of every unit that trains."""
+        return {name: self._rate(name) for name in self.trained}
+
+    def begin_epoch(self, clock: Clock, iteration: int) -> Event:
+        """Returns what changes at the start of an epoch; gradients change with it, modes when ``set_modes`` is called.
+
+        Args:
+            clock: of the epoch.
+            iteration: of the run, at which it begins.
+        """
+        plan = self.strategy.plan(clock)
+        before, self._plan = self.trained, plan
+        released = tuple(name for name in plan.trained if name not in before) if before else ()
+        frozen = tuple(name for name in before if name not in plan.trained)
+        self._note_starts(plan, released, iteration)
+        self.apply()
+        return Event(plan.trained, released, frozen, plan.notes)
+
+    def apply(self) -> None:
+        """Gives gradients to what trains by the plan in force, and to nothing else."""
+        set_trainable(self.layout.units, self.trained, self._norms, never=self._unused)
+
+    def set_modes(self) -> None:
+        """Takes what is frozen out of train mode; to be called each time the model has entered it."""
+        if self.trained:
+            set_modes(self.layout.units, self.trained, self._norms)
+
+    def num_stored_norms(self) -> int:
+        """Returns how many norms of trained units cannot train, because FROZEN_BN made buffers of their weights."""
+        return num_stored_norms(unit for unit in self.layout.units if unit.name in self.trained)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "strategy": self.name,
+            "state": self.strategy.state_dict(),
+            "trained": list(self.trained),
+            "factors": dict(self._plan.factors),
+            "shapes": dict(self._plan.shapes),
+            "starts": dict(self._starts),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Puts back what ``state_dict`` returned.
+
+        Of another strategy only what trained is taken over, so that the new one's first plan shows what it changes.
+        """
+        trained = tuple(name for name in self.layout.names if name in state["trained"])
+        self._starts = {name: int(start) for name, start in state["starts"].items()}
+        self.goes_on = state["strategy"] == self.name
+        self._plan = FreezePlan(trained)
+        if self.goes_on:
+            self._plan = FreezePlan(trained, state["factors"], state["shapes"])
+            self.strategy.load_state_dict(state["state"])
+
+    def _note_starts(self, plan: FreezePlan, released: Iterable[str], iteration: int) -> None:
+        anew: Iterable[str] = ()
+        if plan.restarts or (released and self._restart == "all"):
+            anew = plan.trained
+        elif self._restart == "released":
+            anew = released
+        self._starts |= dict.fromkeys(anew, iteration)
+
+    def _rate(self, name: str) -> UnitRate:
+        return UnitRate(
+            factor=self._factors[name] * self._plan.factors.get(name, 1.0),
+            shape=self._plan.shapes.get(name, "schedule"),
+            start=self._starts.get(name, 0),
+        )
+
+
+def build_fine_tuning(cfg: Any, units: Sequence[Unit]) -> FineTuning:
+    """Returns the fine-tuning of the config for the units of a model.
+
+    Raises:
+        UserError: unknown FINETUNE.STRATEGY; the message offers the nearest name.
+        ConfigError: a key does not fit the model.
+    """
+    finetune = cfg.FINETUNE
+    layout = ModelLayout(tuple(units))
+    return FineTuning(
+        finetune.STRATEGY,
+        STRATEGIES.get(finetune.STRATEGY).from_cfg(cfg, layout),
+        layout,
+        factors=base_factors(finetune, layout),
+        norms=NormPolicy(finetune.BN_OF_FROZEN, finetune.BN_OF_TRAINED),
+        restart=finetune.RESTART_SCHEDULE,
+    )
+
+
+def planned_epochs(cfg: Any) -> int:
+    """Returns the length that the strategy gives the run, in epochs of fine-tuning; 0 leaves it to SOLVER."""
+    return STRATEGIES.get(cfg.FINETUNE.STRATEGY).num_epochs(cfg)
+
+
+def needs_epoch_metric(cfg: Any) -> bool:
+    """Returns whether the strategy looks at the monitored metric of every epoch."""
+    return STRATEGIES.get(cfg.FINETUNE.STRATEGY).needs_metric(cfg)

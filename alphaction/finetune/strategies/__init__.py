@@ -1,0 +1,1 @@
+"""Which parts train when: one class a strategy."""
