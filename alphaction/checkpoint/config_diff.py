@@ -29,9 +29,9 @@ _FREE = {
     "SOLVER.EARLY_STOP_PATIENCE",
     "SOLVER.EARLY_STOP_MIN_DELTA",
 }
-# Free as well, unless schedule or strategy follow the metric.
+# Free as well, unless schedule or strategy follow the metric; a strategy of the user's own may.
 _METRIC = {"SOLVER.MONITOR", "SOLVER.MONITOR_MODE"}
-_FOLLOW_METRIC = {"plateau", "adaptive", "fixed"}
+_IGNORE_METRIC = {"none", "static", "progressive", "early_gradual", "phases", "backbone_at_epoch"}
 _MAY_GROW = {"SOLVER.MAX_ITER", "SOLVER.MAX_EPOCHS", "FINETUNE.FIXED.PHASE2_EPOCHS"}
 # A schedule of this name stretches over the whole run: a longer run means other rates from the start.
 _WHOLE_RUN_SCHEDULES = {"half_period_cosine", "polynomial", "one_cycle"}
@@ -106,8 +106,8 @@ def _leaves(value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _is_free(key: str, current: Mapping[str, Any]) -> bool:
-    followers = {current.get("SOLVER.SCHEDULER"), current.get("FINETUNE.STRATEGY")}
-    return key in _FREE or (key in _METRIC and not followers & _FOLLOW_METRIC)
+    ignores = current.get("FINETUNE.STRATEGY") in _IGNORE_METRIC and current.get("SOLVER.SCHEDULER") != "plateau"
+    return key in _FREE or (key in _METRIC and ignores)
 
 
 def _is_adjustable(key: str) -> bool:

@@ -317,9 +317,9 @@ _C.SOLVER.LOG_PERIOD = 20
 _C.SOLVER.CLIP_GRAD_NORM = 0.0
 # Arithmetic of the forward pass: "off" (float32), "bf16", or "fp16" with a scaled loss.
 _C.SOLVER.AMP = "off"
-# The metric that "plateau", SAVE_BEST, EARLY_STOP_PATIENCE and the fine-tuning strategy "adaptive" look at: a name of
-# an "eval" line in metrics.jsonl; "" is the task's main one, of the first of DATASETS.TEST. "max": the larger the
-# better; "min": the smaller.
+# The metric that "plateau", SAVE_BEST, EARLY_STOP_PATIENCE and the fine-tuning strategies "adaptive" and "fixed" look
+# at: a name of an "eval" line in metrics.jsonl; "" is the task's main one, of the first of DATASETS.TEST. "max": the
+# larger the better; "min": the smaller.
 _C.SOLVER.MONITOR = ""
 _C.SOLVER.MONITOR_MODE = "max"
 # Keep the weights of the evaluation with the best MONITOR as model_best.pth.
@@ -327,8 +327,8 @@ _C.SOLVER.SAVE_BEST = False
 # End the training when so many evaluations in a row have not made MONITOR better by EARLY_STOP_MIN_DELTA; 0 is off.
 _C.SOLVER.EARLY_STOP_PATIENCE = 0
 _C.SOLVER.EARLY_STOP_MIN_DELTA = 0.0
-# Share of the old value that a running mean of the weights keeps at each step (such as 0.999); the mean is what is
-# evaluated and saved for tests, beside the weights that train. 0 is off.
+# Share of the old value that a running mean of the weights keeps at each step (such as 0.999), in step t at most
+# (1 + t) / (10 + t); the mean is what is evaluated and saved for tests, beside the weights that train. 0 is off.
 _C.SOLVER.EMA_DECAY = 0.0
 
 _C.FINETUNE = CN()
@@ -388,8 +388,8 @@ _C.FINETUNE.PROGRESSIVE = CN()
 _C.FINETUNE.PROGRESSIVE.EVERY_N_EPOCHS = 1
 # Layers (of MViT: blocks) released at most; 0 is all.
 _C.FINETUNE.PROGRESSIVE.MAX_UNITS = 4
-# Epochs in which a layer is released, in place of every n: (2, 5, 9).
-_C.FINETUNE.PROGRESSIVE.EPOCHS = ()
+# Epochs in which a layer is released, in place of every n and the limit: [2, 5, 9].
+_C.FINETUNE.PROGRESSIVE.EPOCHS = []
 
 _C.FINETUNE.EARLY_GRADUAL = CN()
 # Epochs with a frozen backbone.
@@ -422,7 +422,8 @@ _C.FINETUNE.BACKBONE_AT_EPOCH.EPOCH = 10
 # What is released: units or layers; "backbone" is all.
 _C.FINETUNE.BACKBONE_AT_EPOCH.UNITS = ("backbone",)
 # "rule": the backbone's rate starts at INITIAL_RATIO_LR times the head's rate at that time (or at INITIAL_LR if it is
-# above 0), is multiplied by MULTIPLIER at each epoch after that, and with SHOULD_ALIGN never exceeds the head's.
+# above 0), is multiplied by MULTIPLIER at each epoch after that, and with SHOULD_ALIGN does not begin an epoch above
+# the head's. BACKBONE_LR_FACTOR, LAYER_LR_DECAY and UNIT_LR_FACTORS come on top.
 # "schedule": it follows SOLVER.SCHEDULER like everything else, times INITIAL_RATIO_LR.
 _C.FINETUNE.BACKBONE_AT_EPOCH.LR = "rule"
 _C.FINETUNE.BACKBONE_AT_EPOCH.INITIAL_RATIO_LR = 0.1

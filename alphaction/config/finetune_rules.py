@@ -66,9 +66,11 @@ def finetune_problems(values: dict[str, Any]) -> Iterator[str]:
     if not 0 <= values["FINETUNE.EARLY_GRADUAL.TARGET_RATIO"] <= 1:
         ratio = values["FINETUNE.EARLY_GRADUAL.TARGET_RATIO"]
         yield f"FINETUNE.EARLY_GRADUAL.TARGET_RATIO is {ratio}; it must lie between 0 and 1."
+    if values["FINETUNE.BACKBONE_AT_EPOCH.INITIAL_LR"] and not values["SOLVER.BASE_LR"]:
+        yield "FINETUNE.BACKBONE_AT_EPOCH.INITIAL_LR needs a SOLVER.BASE_LR above 0, which all rates are multiples of."
     epochs = values["FINETUNE.PROGRESSIVE.EPOCHS"]
     if not all(isinstance(epoch, int) and epoch >= 0 for epoch in epochs):
-        yield f"FINETUNE.PROGRESSIVE.EPOCHS is {epochs}; it takes epochs, counted from 0: (2, 5, 9)."
+        yield f"FINETUNE.PROGRESSIVE.EPOCHS is {epochs}; it takes epochs, counted from 0: [2, 5, 9]."
     yield from _factor_problems("FINETUNE.UNIT_LR_FACTORS", values["FINETUNE.UNIT_LR_FACTORS"])
     if values["FINETUNE.STRATEGY"] == "phases":
         yield from _phase_problems(values["FINETUNE.PHASES"])
@@ -105,7 +107,7 @@ def _entry_problems(where: str, phase: dict[str, Any]) -> Iterator[str]:
             yield f'{where} has the unknown key "{name}"; it takes {", ".join(_PHASE_TYPES)}.'
         elif not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
             yield f"{where}.{name} is {value!r}; it takes {' or '.join(kind.__name__ for kind in types)}."
-    if isinstance(phase.get("lr_factor", 1.0), int | float) and not phase.get("lr_factor", 1.0) > 0:
-        yield f"{where}.lr_factor is {phase['lr_factor']}; it must be above 0."
+    if isinstance(phase.get("lr_factor", 1.0), int | float) and not 0 < phase.get("lr_factor", 1.0) < math.inf:
+        yield f"{where}.lr_factor is {phase['lr_factor']}; it must be above 0, and a number."
     if isinstance(phase.get("unit_lr_factors", []), list | tuple):
         yield from _factor_problems(f"{where}.unit_lr_factors", phase.get("unit_lr_factors", []))

@@ -31,8 +31,6 @@ _RULES = (
     (_FROM_0_BELOW_1, lambda value: 0 <= value < 1, "lie from 0 to below 1"),
     (_BETWEEN_0_AND_1, lambda value: 0 < value < 1, "lie above 0 and below 1"),
 )
-# Strategies whose own keys say how long the run is.
-_STRATEGIES_WITH_A_LENGTH = ("fixed", "phases")
 
 
 def solver_problems(values: dict[str, Any]) -> Iterator[str]:
@@ -54,8 +52,9 @@ def schedule_problems(values: dict[str, Any]) -> Iterator[str]:
         return
     if steps != sorted(set(steps)) or (steps and steps[0] < 1):
         yield f"SOLVER.STEPS {tuple(steps)} must rise and begin above 0."
-    counts_epochs = values["SOLVER.MAX_EPOCHS"] or values["FINETUNE.STRATEGY"] in _STRATEGIES_WITH_A_LENGTH
-    if steps and steps[-1] >= length and not counts_epochs:
+    # Where the data or a strategy say how long the run is, the steps are looked at when that is known.
+    is_length_known = not values["SOLVER.MAX_EPOCHS"] and values["FINETUNE.STRATEGY"] == "none"
+    if steps and steps[-1] >= length and is_length_known:
         yield (
             f"SOLVER.STEPS {tuple(steps)} must lie below SOLVER.MAX_ITER {length}: "
             "a later step would never happen. Lower STEPS or raise MAX_ITER; STEPS () takes none."

@@ -188,24 +188,23 @@ def _restore(
     if run.parts is None:
         return 0
     load_optimizer_state(optimizer, run.parts["optimizer"])
-    _restore_fine_tuning(run)
+    restore_fine_tuning(run)
     scheduler.load_state_dict(run.parts["scheduler"])
     if scaler and "scaler" in run.parts:
         scaler.load_state_dict(run.parts["scaler"])
     return int(run.parts["iteration"])
 
 
-def _restore_fine_tuning(run: Run) -> None:
-    assert run.parts is not None
-    saved = run.parts.get("finetune")
+def restore_fine_tuning(run: Run) -> None:
+    """Puts back what the checkpoint knows of what trains."""
+    saved = (run.parts or {}).get("finetune")
     if saved is None:
         return
     run.fine_tuning.load_state_dict(saved)
-    if not run.fine_tuning.goes_on:
+    if not run.fine_tuning.goes_on:  # --adjust-lr was given: otherwise other settings are refused
         logger.info(
-            "FINETUNE.STRATEGY was %s and is %s from here on; what it asks for by now takes place at once.",
-            saved["strategy"],
-            run.fine_tuning.name,
+            "FINETUNE has changed from here on (strategy %s, now %s): what it asks for by now takes place at once.",
+            *(saved["strategy"], run.fine_tuning.name),
         )
 
 

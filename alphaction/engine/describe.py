@@ -3,9 +3,9 @@
 import logging
 
 from alphaction.config.load import changed_keys
-from alphaction.engine.assembly import Run, make_solver
+from alphaction.engine.assembly import Run, make_solver, restore_fine_tuning
 from alphaction.engine.finetune_timeline import describe_timeline
-from alphaction.engine.setup import describe_parameters, describe_schedule, open_training_data
+from alphaction.engine.setup import TrainingData, describe_parameters, describe_schedule, open_training_data
 from alphaction.finetune import needs_epoch_metric
 from alphaction.utils.env import describe_environment
 from alphaction.utils.logger import format_table
@@ -14,41 +14,66 @@ from alphaction.utils.words import counted
 logger = logging.getLogger(__name__)
 
 
-def describe_run(run: Run, scaling: str, max_iter: int) -> None:
-    """Logs the environment, the config, the schedule and the model.
+def describe_run(run: Run, scaling: str, data: TrainingData | None) -> None:
+    """Logs the environment, the config, the schedule and the model, and warns of what will not come about.
 
     Args:
         run: before its first step.
         scaling: what the linear rule did to the schedule, "" for nothing.
-        max_iter: length of the run.
+        data: of the training; None where nobody has read it.
     """
+    max_iter = data.max_iter if data else run.cfg.SOLVER.MAX_ITER
     logger.info("Environment:\n%s", describe_environment())
     changed = format_table(("key", "value"), [(key, str(value)) for key, value in changed_keys(run.cfg).items()])
     logger.info("Config where it is not the default (config.yaml has all of it):\n%s", changed)
     if scaling:
         logger.info("%s", scaling)
     logger.info("Schedule: %s", describe_schedule(run.cfg, max_iter))
-    logger.info("Model:\n%s", describe_parameters(run.task, run.model))
+    factors = {name: rate.factor for name, rate in run.fine_tuning.rates().items()}
+    logger.info("Model:\n%s", describe_parameters(run.fine_tuning.layout.units, factors))
+    _warn_of_short_run(run, max_iter, data.finetune_epoch if data else 0)
 
 
 def describe_dry_run(run: Run, scaling: str) -> None:
-    """Logs what a training would begin with, and its epochs if parts of the model are frozen in some of them.
+    """Logs what a training would begin with, and its epochs where the config speaks of epochs.
 
     Raises:
         UserError: the annotations of the training sets, whose number of clips makes an epoch, cannot be used.
     """
     fine_tuning, base_lr = run.fine_tuning, run.cfg.SOLVER.BASE_LR
-    if fine_tuning.name == "none":
-        describe_run(run, scaling, run.cfg.SOLVER.MAX_ITER)
+    if fine_tuning.name == "none" and not run.cfg.SOLVER.MAX_EPOCHS:
+        describe_run(run, scaling, None)
         logger.info("Dry run: the videos and annotations were not read, nothing was trained or written.")
         return
     data = open_training_data(run.cfg, run.task)
-    describe_run(run, scaling, data.max_iter)
+    describe_run(run, scaling, data)
     _, scheduler = make_solver(run, data)
+    start = 0
+    if run.parts is not None:
+        start = int(run.parts["iteration"])
+        scheduler.load_state_dict(run.parts["scheduler"])
+        restore_fine_tuning(run)
     timeline = describe_timeline(
-        fine_tuning, scheduler, epoch_iters=data.finetune_epoch, max_iter=data.max_iter, base_lr=base_lr
+        fine_tuning, scheduler, epoch_iters=data.finetune_epoch, start=start, max_iter=data.max_iter, base_lr=base_lr
     )
     assumed = ", if the monitored metric stands still after its first value" if needs_epoch_metric(run.cfg) else ""
     tag = fine_tuning.name.upper()
     logger.info("[%s] Epochs of %s%s:\n%s", tag, counted(data.finetune_epoch, "iteration"), assumed, timeline)
     logger.info("Dry run: the videos were not read, nothing was trained or written.")
+
+
+def _warn_of_short_run(run: Run, max_iter: int, finetune_epoch: int) -> None:
+    solver, strategy = run.cfg.SOLVER, run.fine_tuning.strategy
+    if solver.WARMUP_ON and solver.WARMUP_ITERS >= max_iter and solver.SCHEDULER != "one_cycle":
+        logger.warning(
+            "The run of %d iterations ends within its warm-up of %d: the learning rate never reaches what is asked "
+            "for. Lower SOLVER.WARMUP_ITERS.",
+            *(max_iter, solver.WARMUP_ITERS),
+        )
+    due = strategy.due_by() * finetune_epoch
+    if due >= max_iter:
+        logger.warning(
+            "The run ends after %d iterations, before FINETUNE.STRATEGY %s releases all that its keys say: epoch %d "
+            "would begin at iteration %d.",
+            *(max_iter, run.fine_tuning.name, strategy.due_by(), due),
+        )

@@ -15,7 +15,8 @@ class WeightMean:
 
     Args:
         model: not wrapped for several processes; its tensors now are the first value.
-        decay: share of the old mean that each update keeps.
+        decay: share of the old mean that an update keeps in the long run; the t-th keeps (1 + t) / (10 + t) at most, so
+            that the first value, of little use in most runs, is soon forgotten.
     """
 
     def __init__(self, model: nn.Module, decay: float) -> None:
@@ -23,11 +24,17 @@ class WeightMean:
         self._mean = {key: value.clone() for key, value in _tensors_of(model).items()}
 
     @torch.no_grad()
-    def update(self, model: nn.Module) -> None:
-        """Moves the mean towards the model; a tensor that equals its mean leaves it exactly as it is."""
+    def update(self, model: nn.Module, num_updates: int) -> None:
+        """Moves the mean towards the model; a tensor that equals its mean leaves it exactly as it is.
+
+        Args:
+            model: after a step.
+            num_updates: of the mean, before this one.
+        """
+        decay = min(self._decay, (1 + num_updates) / (10 + num_updates))
         for key, value in _tensors_of(model).items():
             if value.is_floating_point():
-                self._mean[key].lerp_(value, 1.0 - self._decay)
+                self._mean[key].lerp_(value, 1.0 - decay)
             else:
                 self._mean[key].copy_(value)
 
@@ -66,7 +73,7 @@ class AverageWeights(Hook):
         self._mean, self._model = mean, model
 
     def after_step(self, trainer: Trainer) -> None:
-        self._mean.update(self._model)
+        self._mean.update(self._model, trainer.iteration - 1)
 
 
 def _tensors_of(model: nn.Module) -> dict[str, Tensor]:

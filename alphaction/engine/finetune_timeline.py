@@ -2,7 +2,7 @@
 
 from alphaction.engine.finetune_report import parameter_counts, unit_lr
 from alphaction.engine.finetuning import begin_epoch
-from alphaction.finetune import FineTuning
+from alphaction.finetune import Event, FineTuning
 from alphaction.solver import FactorScheduler
 from alphaction.utils.logger import format_table
 
@@ -12,20 +12,35 @@ _STANDS_STILL = 1.0
 
 
 def describe_timeline(
-    fine_tuning: FineTuning, scheduler: FactorScheduler, *, epoch_iters: int, max_iter: int, base_lr: float
+    fine_tuning: FineTuning,
+    scheduler: FactorScheduler,
+    *,
+    epoch_iters: int,
+    max_iter: int,
+    base_lr: float,
+    start: int = 0,
 ) -> str:
     """Returns a row for each epoch: what is released, the parameters that train, and the rates at its start.
 
     The fine-tuning and the schedule are run through for it, and are of no use afterwards. A metric is taken to stand
     still after its first value.
+
+    Args:
+        fine_tuning: as a run would begin with it.
+        scheduler: likewise.
+        epoch_iters: length of an epoch of fine-tuning, in iterations.
+        max_iter: of the run.
+        base_lr: SOLVER.BASE_LR.
+        start: iteration at which the run goes on.
     """
     rows = []
-    num_epochs = -(-max_iter // epoch_iters)
-    for epoch in range(num_epochs):
-        iteration = epoch * epoch_iters
+    first, end = start // epoch_iters, -(-max_iter // epoch_iters)
+    num_epochs = max(end - first, 0)
+    for epoch in range(first, end):
+        iteration = max(epoch * epoch_iters, start)
         scheduler.jump_to(iteration)
-        event = begin_epoch(fine_tuning, scheduler, epoch, iteration, lambda _: _STANDS_STILL)
-        is_shown = num_epochs <= _MOST_ROWS or event.is_change or epoch in (0, num_epochs - 1)
+        event = _enter(fine_tuning, scheduler, epoch, iteration, goes_on=iteration > epoch * epoch_iters)
+        is_shown = num_epochs <= _MOST_ROWS or event.is_change or epoch in (first, end - 1)
         if is_shown:
             changes = [f"+{name}" for name in event.released] + [f"-{name}" for name in event.frozen]
             counts = parameter_counts(fine_tuning)
@@ -33,7 +48,7 @@ def describe_timeline(
                 (
                     epoch,
                     iteration,
-                    " ".join(changes if epoch else event.trained),
+                    " ".join(changes if epoch > first else [*event.trained, *changes]),
                     f"{counts['total_trainable']:,}",
                     f"{counts['backbone_trainable']:,}",
                     *_rates(fine_tuning, scheduler, base_lr),
@@ -53,6 +68,15 @@ def describe_timeline(
         rows,
     )
     return table + (f"\n({left_out} epochs in which nothing is released are left out)" if left_out else "")
+
+
+def _enter(fine_tuning: FineTuning, scheduler: FactorScheduler, epoch: int, iteration: int, *, goes_on: bool) -> Event:
+    """Returns what happens at ``iteration``; within an epoch nothing does, unless the settings have changed."""
+    if not (goes_on and fine_tuning.goes_on):
+        return begin_epoch(fine_tuning, scheduler, epoch, iteration, lambda _: _STANDS_STILL)
+    fine_tuning.apply()
+    scheduler.set_units(fine_tuning.rates())
+    return Event(fine_tuning.trained, (), (), ())
 
 
 def _rates(fine_tuning: FineTuning, scheduler: FactorScheduler, base_lr: float) -> tuple[str, str]:

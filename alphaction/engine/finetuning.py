@@ -89,7 +89,7 @@ class FinetunePhases(Hook):
                 count = fine_tuning.layout.num_parameters([name])
                 logger.info("%s Epoch %d: %s %s (%s parameters)", tag, epoch, what, name, f"{count:,}")
         if fine_tuning.name == "none" and not is_first:
-            return  # nothing can have changed
+            return  # the same parts train, and their rates follow the schedule
         for note in event.notes:
             logger.info("%s %s", tag, note)
         scheduler = trainer.scheduler
@@ -117,6 +117,7 @@ def begin_epoch(
     metric_at: Callable[[int], float | None],
 ) -> Event:
     """Returns what the epoch that starts at ``iteration`` brings; gradients and rates are set, modes are not."""
+    scheduler.set_units(fine_tuning.rates())
     head = fine_tuning.layout.heads[-1]
     clock = Clock(epoch, metric_at(iteration) if iteration else None, scheduler.unit_rate(head))
     event = fine_tuning.begin_epoch(clock, iteration)

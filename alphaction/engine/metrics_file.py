@@ -56,7 +56,8 @@ class MetricsFile:
                 file.write(self._lines[kind, iteration] + "\n")
         else:
             self._rewrite()
-        self._show(iteration, values)
+        prefix = "" if kind in ("train", "eval") else f"{kind}/"
+        self._show(iteration, {prefix + name: value for name, value in values.items() if value != ""})
 
     def close(self) -> None:
         if self._board:

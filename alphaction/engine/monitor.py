@@ -63,8 +63,10 @@ class Monitor:
         return is_best
 
     def value_at(self, iteration: int) -> float | None:
-        """Returns the value after so many steps; None if the last evaluation was another or gave no number."""
-        return self.last if self.last_iteration == iteration else None
+        """Returns the value after so many steps: NaN if that evaluation gave none, None if the last one was another."""
+        if self.last_iteration != iteration:
+            return None
+        return math.nan if self.last is None else self.last
 
     def forget_best(self) -> None:
         """Makes the next value the best one; what is counted goes on."""
@@ -138,7 +140,7 @@ def keys_that_wait(cfg: CfgNode) -> list[str]:
     if solver.EARLY_STOP_PATIENCE:
         waiting.append(f"SOLVER.EARLY_STOP_PATIENCE {solver.EARLY_STOP_PATIENCE}")
     if needs_epoch_metric(cfg):
-        waiting.append(f'FINETUNE.STRATEGY "{strategy}", as FINETUNE.{strategy.upper()} sets it,')
+        waiting.append(f'FINETUNE.STRATEGY "{strategy}"')
     return waiting
 
 

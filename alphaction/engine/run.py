@@ -53,7 +53,7 @@ def train(flags: Flags) -> None:
         run.checkpointer.remove_leftovers()
         if process.rank == 0:
             dump_cfg(run.cfg, run.cfg.OUTPUT_DIR)
-        describe_run(run, resolved.scaling, data.max_iter)
+        describe_run(run, resolved.scaling, data)
         _train(run, data, test_sets, make_monitor(run, monitored))
 
 

@@ -3,11 +3,10 @@
 import importlib
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from torch import nn
 from torch.utils.data import DataLoader
 from yacs.config import CfgNode
 
@@ -23,6 +22,7 @@ from alphaction.engine.flags import Flags
 from alphaction.engine.launch import Process, world_size_from_env
 from alphaction.finetune import planned_epochs
 from alphaction.solver import OPTIMIZERS, SCHEDULERS, describe_solver
+from alphaction.structures.unit import Unit
 from alphaction.tasks.base import TASKS, Task
 from alphaction.utils.comm import is_main_process
 from alphaction.utils.errors import ConfigError, DataError
@@ -109,7 +109,8 @@ def open_training_data(cfg: CfgNode, task: Task) -> TrainingData:
         log_quick_check(cfg.DATASETS.TRAIN, cfg.DATASETS.TEST, threshold=threshold, max_persons=max_persons)
     epoch_length = math.ceil(len(dataset) / cfg.SOLVER.VIDEOS_PER_BATCH)
     finetune_epoch = cfg.FINETUNE.EPOCH_ITERS or epoch_length
-    max_iter = _planned_iterations(cfg, finetune_epoch) or cfg.SOLVER.MAX_EPOCHS * epoch_length or cfg.SOLVER.MAX_ITER
+    given = cfg.SOLVER.MAX_EPOCHS * epoch_length
+    max_iter = _planned_iterations(cfg, finetune_epoch, given) or given or cfg.SOLVER.MAX_ITER
     late = [step for step in cfg.SOLVER.STEPS if step >= max_iter]
     if late and cfg.SOLVER.SCHEDULER == "warmup_multi_step":
         raise ConfigError(
@@ -119,16 +120,25 @@ def open_training_data(cfg: CfgNode, task: Task) -> TrainingData:
     return TrainingData(dataset, epoch_length, max_iter, finetune_epoch)
 
 
-def _planned_iterations(cfg: CfgNode, finetune_epoch: int) -> int:
-    """Returns the length that the fine-tuning strategy gives the run, 0 where it leaves it to SOLVER."""
-    planned = planned_epochs(cfg)
-    if planned and not cfg.FINETUNE.EPOCH_ITERS and cfg.SOLVER.MAX_EPOCHS not in (0, planned):
+def _planned_iterations(cfg: CfgNode, finetune_epoch: int, given: int) -> int:
+    """Returns the length that the fine-tuning strategy gives the run, 0 where it leaves it to SOLVER.
+
+    Args:
+        cfg: the config.
+        finetune_epoch: iterations.
+        given: length by SOLVER.MAX_EPOCHS in iterations, 0 for none.
+    """
+    epochs, name = planned_epochs(cfg), cfg.FINETUNE.STRATEGY
+    planned = epochs * finetune_epoch
+    if planned and given not in (0, planned):
         raise ConfigError(
-            f"SOLVER.MAX_EPOCHS is {cfg.SOLVER.MAX_EPOCHS}, and the phases of FINETUNE.STRATEGY "
-            f"{cfg.FINETUNE.STRATEGY} are {planned} epochs long. Leave MAX_EPOCHS at 0, or give the last phase 0 "
+            f"SOLVER.MAX_EPOCHS {cfg.SOLVER.MAX_EPOCHS} is {given} iterations, and the phases of FINETUNE.STRATEGY "
+            f"{name} are {planned} long ({epochs} x {finetune_epoch}). Leave MAX_EPOCHS at 0, or give the last phase 0 "
             "epochs, so that it lasts to the end of the run."
         )
-    return planned * finetune_epoch
+    if planned:
+        logger.info("The phases of FINETUNE.STRATEGY %s make the run %d iterations long.", name, planned)
+    return planned
 
 
 def make_train_loader(cfg: CfgNode, data: TrainingData, process: Process, *, seed: int, start_iter: int) -> DataLoader:
@@ -159,11 +169,19 @@ def make_test_loader(cfg: CfgNode, dataset: Any, process: Process) -> DataLoader
     )
 
 
-def describe_parameters(task: Task, model: nn.Module) -> str:
-    """Returns a table of the model's units and their parameters, and the sum."""
-    rows = [(unit.name, f"{unit.num_parameters():,}") for unit in task.stages(model)]
-    total = sum(parameter.numel() for parameter in model.parameters())
-    return format_table(("unit", "parameters"), [*rows, ("all", f"{total:,}")])
+def describe_parameters(units: Sequence[Unit], factors: Mapping[str, float]) -> str:
+    """Returns a table of the units and their parameters, and the sum.
+
+    Args:
+        units: of the model.
+        factors: of the units' rates over SOLVER.BASE_LR; shown if they are not all 1.
+    """
+    rows = [(unit.name, f"{unit.num_parameters():,}", f"{factors[unit.name]:g}") for unit in units]
+    rows.append(("all", f"{sum(unit.num_parameters() for unit in units):,}", ""))
+    header = ("unit", "parameters", "rate over BASE_LR")
+    if set(factors.values()) == {1.0}:
+        return format_table(header[:2], [row[:2] for row in rows])
+    return format_table(header, rows)
 
 
 def describe_schedule(cfg: CfgNode, max_iter: int) -> str:

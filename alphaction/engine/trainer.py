@@ -48,7 +48,6 @@ class StepRecord:
 
     output: StepOutput
     total_loss: Tensor
-    num_clips: int
     lr: float
     data_seconds: float
     step_seconds: float
@@ -158,7 +157,7 @@ class Trainer:
         self.scheduler.step()
         self.task.after_step(output)
         seconds = time.perf_counter() - started
-        self.record = StepRecord(output, total.detach(), len(batch), lr, data_seconds, seconds, grad_norm)
+        self.record = StepRecord(output, total.detach(), lr, data_seconds, seconds, grad_norm)
 
     def _update(self) -> Tensor | None:
         grad_norm = None

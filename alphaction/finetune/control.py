@@ -43,7 +43,7 @@ class FineTuning:
     """Asks the strategy at the start of each epoch and carries its plan out on the model.
 
     Attributes:
-        goes_on: the plan in force is that of a checkpoint of this strategy.
+        goes_on: the plan in force is that of a checkpoint with the same settings.
 
     Args:
         name: of the strategy.
@@ -52,6 +52,7 @@ class FineTuning:
         factors: of the units' rates over SOLVER.BASE_LR, before the strategy changes them.
         norms: how batch norms behave.
         restart: whose schedule begins anew when units are released; see FINETUNE.RESTART_SCHEDULE.
+        settings: all of the above as text, to tell whether a checkpoint was made with the same.
     """
 
     def __init__(
@@ -63,7 +64,9 @@ class FineTuning:
         factors: dict[str, float],
         norms: NormPolicy,
         restart: Restart,
+        settings: str = "",
     ) -> None:
+        self._settings = settings
         self.name, self.strategy, self.layout = name, strategy, layout
         self._factors, self._norms, self._restart = factors, norms, restart
         self._starts: dict[str, int] = {}
@@ -77,8 +80,8 @@ class FineTuning:
         return self._plan.trained
 
     def rates(self) -> dict[str, UnitRate]:
-        """Returns the rate of every unit that trains."""
-        return {name: self._rate(name) for name in self.trained}
+        """Returns the rate of every unit; of a frozen one it is that of the batch norms that may train in it."""
+        return {name: self._rate(name) for name in self.layout.names}
 
     def begin_epoch(self, clock: Clock, iteration: int) -> Event:
         """Returns what changes at the start of an epoch; gradients change with it, modes when ``set_modes`` is called.
@@ -111,6 +114,8 @@ class FineTuning:
     def state_dict(self) -> dict[str, Any]:
         return {
             "strategy": self.name,
+            "settings": self._settings,
+            "restart": self._restart,
             "state": self.strategy.state_dict(),
             "trained": list(self.trained),
             "factors": dict(self._plan.factors),
@@ -122,12 +127,15 @@ class FineTuning:
         """Puts back what ``state_dict`` returned.
 
         Of another strategy only what trained is taken over, so that the new one's first plan shows what it changes.
+        Schedules that began anew for some units go on so if the rule for it is the same.
         """
         trained = tuple(name for name in self.layout.names if name in state["trained"])
-        self._starts = {name: int(start) for name, start in state["starts"].items()}
-        self.goes_on = state["strategy"] == self.name
+        is_same = state["strategy"] == self.name
+        self.goes_on = is_same and state["settings"] == self._settings
+        if is_same and state["restart"] == self._restart:
+            self._starts = {name: int(start) for name, start in state["starts"].items()}
         self._plan = FreezePlan(trained)
-        if self.goes_on:
+        if is_same:
             self._plan = FreezePlan(trained, state["factors"], state["shapes"])
             self.strategy.load_state_dict(state["state"])
 
@@ -163,6 +171,7 @@ def build_fine_tuning(cfg: Any, units: Sequence[Unit]) -> FineTuning:
         factors=base_factors(finetune, layout),
         norms=NormPolicy(finetune.BN_OF_FROZEN, finetune.BN_OF_TRAINED),
         restart=finetune.RESTART_SCHEDULE,
+        settings=finetune.dump(),
     )
 
 

@@ -12,7 +12,8 @@ class Clock:
 
     Attributes:
         epoch: counted from 0, in epochs of fine-tuning (FINETUNE.EPOCH_ITERS).
-        metric: the monitored metric at the end of the epoch before; None where none was taken.
+        metric: the monitored metric at the end of the epoch before; NaN if that evaluation gave no number, None if
+            there was none.
         head_rate: the head's learning rate at this moment, over SOLVER.BASE_LR.
     """
 

@@ -99,8 +99,12 @@ class FactorScheduler:
         return [group["lr"] for group in self.optimizer.param_groups]
 
     def plain_rate(self) -> float:
-        """Returns the rate of the last group, of the head, without a factor of its own, else the smallest of all."""
-        groups = self.optimizer.param_groups
+        """Returns the rate of the last group that trains, mostly the head's, without a factor of its own.
+
+        Where all groups have one it is the smallest rate.
+        """
+        every = self.optimizer.param_groups
+        groups = [group for group in every if any(p.requires_grad for p in group["params"])] or every
         plain = [group["lr"] for group in groups if group.get("lr_factor", 1.0) == 1.0]
         return float(plain[-1] if plain else min(group["lr"] for group in groups))
 

@@ -56,25 +56,25 @@ def build_warm_up(solver: Any, span: Span) -> LrFactor:
     if solver.SCHEDULER == "one_cycle":
         rise, divisor = solver.ONE_CYCLE_RISE, solver.ONE_CYCLE_START_DIVISOR
         return _since(span, partial(one_cycle_rise, length=span.length, rise=rise, start_divisor=divisor))
-    return _since(span, _warm_up(solver))
+    return _since(span, _warm_up(solver, span))
 
 
 @SCHEDULERS.register("warmup_multi_step")
 def _build_warmup_multi_step(solver: Any, span: Span) -> LrFactor:
     milestones = tuple(step - span.start for step in solver.STEPS if step > span.start)
-    return _since(span, _warm_up(solver).times(partial(multi_step, milestones=milestones, gamma=solver.GAMMA)))
+    return _since(span, _warm_up(solver, span).times(partial(multi_step, milestones=milestones, gamma=solver.GAMMA)))
 
 
 @SCHEDULERS.register("half_period_cosine")
 def _build_half_period_cosine(solver: Any, span: Span) -> LrFactor:
     curve = partial(half_period_cosine, length=span.length, floor=solver.MIN_LR_FACTOR)
-    return _since(span, _warm_up(solver).into(curve))
+    return _since(span, _warm_up(solver, span).into(curve))
 
 
 @SCHEDULERS.register("polynomial")
 def _build_polynomial(solver: Any, span: Span) -> LrFactor:
     curve = partial(polynomial, length=span.length, power=solver.POLYNOMIAL_POWER, floor=solver.MIN_LR_FACTOR)
-    return _since(span, _warm_up(solver).into(curve))
+    return _since(span, _warm_up(solver, span).into(curve))
 
 
 @SCHEDULERS.register("exponential")
@@ -82,14 +82,14 @@ def _build_exponential(solver: Any, span: Span) -> LrFactor:
     decay_iters = solver.DECAY_ITERS or span.epoch_length
     if decay_iters < 1:
         raise ConfigError("SOLVER.DECAY_ITERS 0 is one epoch, which has no length here: give it in iterations.")
-    return _since(span, _warm_up(solver).into(partial(exponential, gamma=solver.GAMMA, decay_iters=decay_iters)))
+    return _since(span, _warm_up(solver, span).into(partial(exponential, gamma=solver.GAMMA, decay_iters=decay_iters)))
 
 
 @SCHEDULERS.register("plateau")
 def _build_plateau(solver: Any, span: Span) -> LrFactor:
     drops = tuple(drop - span.start for drop in span.drops if drop > span.start)
     curve = partial(plateau, drops=drops, factor=solver.PLATEAU_FACTOR, floor=solver.MIN_LR_FACTOR)
-    return _since(span, _warm_up(solver).times(curve))
+    return _since(span, _warm_up(solver, span).times(curve))
 
 
 @SCHEDULERS.register("one_cycle")
@@ -109,6 +109,9 @@ def _since(span: Span, curve: Curve) -> LrFactor:
     return lambda iteration: curve(max(iteration - span.start, 0))
 
 
-def _warm_up(solver: Any) -> WarmUp:
+def _warm_up(solver: Any, span: Span) -> WarmUp:
+    """Returns the warm-up, in a schedule that begins anew not longer than half of what is left."""
     iters = solver.WARMUP_ITERS if solver.WARMUP_ON else 0
+    if span.start > 0:
+        iters = min(iters, span.length // 2)
     return WarmUp(iters, solver.WARMUP_FACTOR, solver.WARMUP_METHOD)

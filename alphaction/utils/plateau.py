@@ -27,9 +27,9 @@ class Plateau:
         self.best = -self._sign * math.inf if first_best is None else first_best
         self.count = 0
 
-    def is_reached(self, value: float | None) -> bool:
-        """Returns whether ``value`` makes a plateau; counting begins anew then. None is no improvement."""
-        if value is not None and self._sign * (value - self.best) > self._min_improvement:
+    def is_reached(self, value: float) -> bool:
+        """Returns whether ``value`` makes a plateau; counting begins anew then. NaN is no improvement."""
+        if self._sign * (value - self.best) > self._min_improvement:
             self.best, self.count = value, 0
             return False
         self.count += 1

@@ -7,6 +7,8 @@ from alphaction.engine.ema import AverageWeights, WeightMean
 from alphaction.engine.trainer import Hook, Trainer
 from alphaction.utils.errors import CheckpointError
 
+LATE = 10**6  # updates, after which the decay is the one that was asked for
+
 
 def make_model() -> nn.Module:
     torch.manual_seed(0)
@@ -27,8 +29,19 @@ def test_the_mean_is_the_one_worked_out_by_hand() -> None:
     mean = WeightMean(model, 0.75)
     for weight in weights[1:]:
         nn.init.constant_(model.weight, weight)
-        mean.update(model)
+        mean.update(model, LATE)
     assert mean.state_dict()["weight"].item() == 0.75 * (0.75 * 1.0 + 0.25 * 3.0) + 0.25 * 7.0
+
+
+def test_the_first_updates_keep_little_of_what_the_run_began_with() -> None:
+    model = nn.Linear(1, 1, bias=False)
+    nn.init.constant_(model.weight, 1.0)
+    mean = WeightMean(model, 0.999)
+    nn.init.constant_(model.weight, 0.0)
+    mean.update(model, 0)
+    assert mean.state_dict()["weight"].item() == pytest.approx(1 / 10)
+    mean.update(model, 1)
+    assert mean.state_dict()["weight"].item() == pytest.approx(1 / 10 * 2 / 11)
 
 
 def test_statistics_are_averaged_and_counts_are_copied() -> None:
@@ -36,7 +49,7 @@ def test_statistics_are_averaged_and_counts_are_copied() -> None:
     before = {key: value.clone() for key, value in model.state_dict().items()}
     mean = WeightMean(model, 0.5)
     move(model, 1)
-    mean.update(model)
+    mean.update(model, LATE)
     now, averaged = model.state_dict(), mean.state_dict()
     assert averaged["1.num_batches_tracked"] == now["1.num_batches_tracked"] == 1
     assert torch.allclose(averaged["1.running_var"], (before["1.running_var"] + now["1.running_var"]) / 2)
@@ -48,7 +61,7 @@ def test_a_frozen_weight_stays_exactly_as_it_is(decay: float) -> None:
     model = make_model()
     mean = WeightMean(model, decay)
     for _ in range(1000):
-        mean.update(model)
+        mean.update(model, LATE)
     assert all(torch.equal(value, model.state_dict()[key]) for key, value in mean.state_dict().items())
 
 
@@ -86,13 +99,13 @@ def test_a_mean_that_goes_on_from_its_state_is_the_same() -> None:
     mean = WeightMean(whole, 0.9)
     for seed in range(3):
         move(whole, seed)
-        mean.update(whole)
+        mean.update(whole, LATE)
     saved = {key: value.clone() for key, value in mean.state_dict().items()}
     resumed = WeightMean(whole, 0.9)
     resumed.load_state_dict(saved)
     move(whole, 7)
-    mean.update(whole)
-    resumed.update(whole)
+    mean.update(whole, LATE)
+    resumed.update(whole, LATE)
     assert all(torch.equal(value, mean.state_dict()[key]) for key, value in resumed.state_dict().items())
 
 
@@ -103,7 +116,7 @@ def test_the_mean_of_another_model_is_refused() -> None:
 
 def test_each_step_moves_the_mean() -> None:
     trainer = make_toy_trainer([], max_iter=3)
-    mean = WeightMean(trainer.model, 0.5)
+    mean = WeightMean(trainer.model, 0.1)
     weights = [mean.state_dict()["0.weight"].clone()]
 
     class Remember(Hook):
@@ -112,5 +125,5 @@ def test_each_step_moves_the_mean() -> None:
 
     trainer.hooks = [AverageWeights(mean, trainer.model), Remember()]
     trainer.train()
-    expected = weights[0] / 8 + weights[1] / 8 + weights[2] / 4 + weights[3] / 2
+    expected = 0.001 * weights[0] + 0.009 * weights[1] + 0.09 * weights[2] + 0.9 * weights[3]
     assert torch.allclose(mean.state_dict()["0.weight"], expected)

@@ -160,6 +160,18 @@ def test_the_backbones_rate_follows_lightnings_and_zambas_traces(
     assert rates_by_epoch(cfg, "layer2.1") == pytest.approx([0.0, 0.0, *expected], rel=1e-6)
 
 
+def test_the_head_rate_that_counts_is_that_of_the_epoch_that_begins() -> None:
+    cfg = make_cfg("backbone_at_epoch", EPOCH=0, HEAD_LR_FACTOR=10.0, MULTIPLIER=1.0)
+    assert rates_by_epoch(cfg, "stem", 2) == pytest.approx([1e-3, 1e-3])
+
+
+def test_batch_norms_that_train_in_frozen_parts_have_their_parts_rate() -> None:
+    cfg = make_cfg("static", BN_OF_FROZEN="train", BACKBONE_LR_FACTOR=0.1, LAYER_LR_DECAY=0.5)
+    _, tuning, _, scheduler = make_run(cfg)
+    begin_epoch(tuning, scheduler, 0, 0, lambda iteration: None)
+    assert [scheduler.unit_rate(unit) for unit in ("layer2.0", "layer1.0", "head")] == pytest.approx([0.1, 0.05, 1.0])
+
+
 def test_the_backbone_may_start_at_a_rate_of_its_own_and_pass_the_heads() -> None:
     cfg = make_cfg("backbone_at_epoch", EPOCH=1, INITIAL_LR=4e-4, SHOULD_ALIGN=False)
     assert rates_by_epoch(cfg, "stem", 4) == pytest.approx([0, 4e-4, 8e-4, 1.6e-3])
@@ -233,7 +245,7 @@ STRATEGIES_TO_RESUME = {
     "phases": {
         "PHASES": [{"epochs": 1, "train": ["head"]}, {"epochs": 0, "train": ["all"], "lr_factor": 0.1, "restart": True}]
     },
-    "backbone_at_epoch": {"EPOCH": 1},
+    "backbone_at_epoch": {"EPOCH": 1, "HEAD_LR_FACTOR": 10.0},
 }
 
 
@@ -293,6 +305,30 @@ def test_another_strategy_takes_over_in_the_middle_of_an_epoch(tmp_path: Path) -
     assert not torch.equal(record.weights[0][statistics], saved["model"][statistics])
 
 
+def test_changed_settings_of_a_strategy_act_at_once(tmp_path: Path) -> None:
+    saved, _ = train(make_cfg("static"), tmp_path, stop=EPOCH + 1)
+    cfg = make_cfg("static", TRAIN=("layer2", "head"))
+    after, _ = train(cfg, tmp_path, stop=EPOCH + 2, saved=saved)
+    assert after["finetune"]["trained"] == ["layer2.0", "layer2.1", "head"]
+
+
+def test_a_rate_that_began_otherwise_is_forgotten(tmp_path: Path) -> None:
+    saved, _ = train(make_cfg("backbone_at_epoch", EPOCH=1), tmp_path, stop=2 * EPOCH + 1)
+    after, _ = train(
+        make_cfg("backbone_at_epoch", EPOCH=1, INITIAL_RATIO_LR=0.5), tmp_path, stop=2 * EPOCH + 2, saved=saved
+    )
+    assert after["finetune"]["state"]["rate"] == 0.5
+
+
+def test_another_strategy_does_not_inherit_restarted_schedules(tmp_path: Path) -> None:
+    cfg = make_cfg("progressive", solver={"SCHEDULER": "half_period_cosine"}, RESTART_SCHEDULE="all")
+    saved, _ = train(cfg, tmp_path, stop=EPOCH + 1)
+    assert set(saved["finetune"]["starts"].values()) == {EPOCH}
+    for other in (make_cfg("none"), make_cfg("progressive", RESTART_SCHEDULE="none")):
+        after, _ = train(other, tmp_path, stop=EPOCH + 2, saved=saved)
+        assert after["finetune"]["starts"] == {}
+
+
 def test_every_epoch_is_in_the_log_and_the_metrics(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO"):
         train(make_cfg("early_gradual", TARGET_RATIO=0.6), tmp_path, stop=4 * EPOCH)
@@ -322,6 +358,16 @@ def test_the_timeline_shows_every_epoch_before_it_is_run() -> None:
     rows = describe_timeline(tuning, scheduler, epoch_iters=EPOCH, max_iter=4 * EPOCH, base_lr=BASE_LR).splitlines()[2:]
     assert [row.split()[:2] for row in rows] == [["0", "0"], ["1", "3"], ["2", "6"], ["3", "9"]]
     assert "+layer2.0 +layer2.1" in rows[1] and "0.0005" in rows[2]
+
+
+def test_the_timeline_of_a_run_that_goes_on_begins_where_it_stands(tmp_path: Path) -> None:
+    saved, _ = train(make_cfg("progressive"), tmp_path, stop=EPOCH + 1)
+    _, tuning, _, scheduler = make_run(make_cfg("progressive"))
+    tuning.load_state_dict(saved["finetune"])
+    text = describe_timeline(tuning, scheduler, epoch_iters=EPOCH, start=EPOCH + 1, max_iter=4 * EPOCH, base_lr=BASE_LR)
+    rows = [row.split() for row in text.splitlines()[2:]]
+    assert [row[:2] for row in rows] == [["1", "4"], ["2", "6"], ["3", "9"]]
+    assert rows[0][2:5] == ["layer2.0", "layer2.1", "head"] and rows[1][2] == "+layer1.0"
 
 
 def test_a_long_timeline_is_cut_to_its_events() -> None:

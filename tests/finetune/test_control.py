@@ -40,9 +40,10 @@ def test_rates_join_the_schedule_where_it_is_unless_it_restarts() -> None:
         tuning.begin_epoch(Clock(0), 0)
         tuning.begin_epoch(Clock(1), 10)
         starts[restart] = {name: rate.start for name, rate in tuning.rates().items()}
-    assert starts["none"] == {"layer2.0": 0, "layer2.1": 0, "head": 0}
-    assert starts["released"] == {"layer2.0": 10, "layer2.1": 10, "head": 0}
-    assert starts["all"] == {"layer2.0": 10, "layer2.1": 10, "head": 10}
+    frozen = dict.fromkeys(("stem", "layer1.0", "layer1.1", "norm"), 0)
+    assert starts["none"] == frozen | {"layer2.0": 0, "layer2.1": 0, "head": 0}
+    assert starts["released"] == frozen | {"layer2.0": 10, "layer2.1": 10, "head": 0}
+    assert starts["all"] == frozen | {"layer2.0": 10, "layer2.1": 10, "head": 10}
 
 
 def test_a_restored_plan_is_the_one_that_was_saved() -> None:

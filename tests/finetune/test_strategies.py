@@ -135,8 +135,30 @@ def test_gains_too_small_to_count_add_up_and_begin_the_count_anew() -> None:
     assert not any(released(make("adaptive"), 12, creep))
 
 
-def test_adaptive_takes_a_missing_metric_for_no_evaluation() -> None:
+def test_adaptive_waits_for_an_evaluation_and_counts_one_without_a_number() -> None:
     assert not any(released(make("adaptive"), 8, [None] * 8))
+    new = released(make("adaptive"), 8, [float("nan")] * 8)
+    assert [epoch for epoch, names in enumerate(new) if names] == [3, 5, 7]
+
+
+def test_backbone_at_epoch_refuses_to_release_nothing() -> None:
+    with pytest.raises(ConfigError, match=r"UNITS is \('head',\), so nothing would be released"):
+        make("backbone_at_epoch", UNITS=("head",))
+
+
+@pytest.mark.parametrize(
+    ("name", "keys", "epoch"),
+    [
+        ("none", {}, 0),
+        ("progressive", {"EVERY_N_EPOCHS": 3}, 3),
+        ("progressive", {"EPOCHS": [2, 9, 5]}, 9),
+        ("early_gradual", {"FREEZE_EPOCHS": 4}, 4),
+        ("fixed", {"PHASE1_EPOCHS": 6}, 6),
+        ("backbone_at_epoch", {"EPOCH": 7}, 7),
+    ],
+)
+def test_a_strategy_says_by_when_it_has_released_something(name: str, keys: dict[str, Any], epoch: int) -> None:
+    assert make(name, **keys).due_by() == epoch
 
 
 def test_adaptive_goes_on_from_its_state() -> None:

@@ -60,7 +60,9 @@ def test_a_head_only_run_goes_on_with_its_backbone(tiny_words: list[str], tmp_pa
     before = weights_of(tmp_path / "model_final.pth")
     assert "--adjust-lr" in run_tool("train_net.py", *words, *LATER, expect=2)
     said = run_tool("train_net.py", "--adjust-lr", *words, *LATER)
-    assert "FINETUNE.STRATEGY was static and is backbone_at_epoch" in said and "Unfroze stem" in said
+    assert (
+        "FINETUNE has changed from here on (strategy static, now backbone_at_epoch)" in said and "Unfroze stem" in said
+    )
     after = weights_of(tmp_path / "model_final.pth")
     assert any(not (before[key] == after[key]).all() for key in before if key.startswith("backbone.slow.conv1"))
 

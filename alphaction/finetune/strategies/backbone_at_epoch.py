@@ -5,6 +5,7 @@ from typing import Any
 from alphaction.finetune.layout import ModelLayout
 from alphaction.finetune.plan import Clock, FreezePlan
 from alphaction.finetune.strategies.base import STRATEGIES, Strategy, keep_order
+from alphaction.utils.errors import ConfigError
 
 
 class RateRule:
@@ -21,13 +22,15 @@ class RateRule:
     """
 
     def __init__(self, *, ratio: float, initial: float, multiplier: float, should_align: bool) -> None:
-        self._ratio, self._initial, self._multiplier, self._should_align = ratio, initial, multiplier, should_align
+        self.begins = [ratio, initial]
+        self._multiplier, self._should_align = multiplier, should_align
         self.rate: float | None = None
 
     def next(self, head_rate: float) -> float:
         """Returns the rate of the epoch that begins."""
         if self.rate is None:
-            self.rate = self._initial or self._ratio * head_rate
+            ratio, initial = self.begins
+            self.rate = initial or ratio * head_rate
         else:
             grown = self._multiplier * self.rate
             self.rate = min(grown, head_rate) if self._should_align else grown
@@ -63,6 +66,11 @@ class BackboneAtEpoch(Strategy):
     def from_cfg(cls, cfg: Any, layout: ModelLayout) -> "BackboneAtEpoch":
         keys = cfg.FINETUNE.BACKBONE_AT_EPOCH
         named = layout.resolve(keys.UNITS, "FINETUNE.BACKBONE_AT_EPOCH.UNITS")
+        if not set(named) - set(layout.heads):
+            raise ConfigError(
+                f"FINETUNE.BACKBONE_AT_EPOCH.UNITS is {tuple(keys.UNITS)}, so nothing would be released; name units or "
+                f"layers of the backbone: {', '.join(layout.backbone)}."
+            )
         rule = RateRule(
             ratio=keys.INITIAL_RATIO_LR,
             initial=keys.INITIAL_LR / cfg.SOLVER.BASE_LR if keys.INITIAL_LR else 0.0,
@@ -77,6 +85,9 @@ class BackboneAtEpoch(Strategy):
             ratio=keys.INITIAL_RATIO_LR,
         )
 
+    def due_by(self) -> int:
+        return self._epoch
+
     def plan(self, clock: Clock) -> FreezePlan:
         if clock.epoch < self._epoch:
             return FreezePlan(self._heads)
@@ -86,8 +97,8 @@ class BackboneAtEpoch(Strategy):
         return FreezePlan(self._all, dict.fromkeys(self._units, rate), shapes=dict.fromkeys(self._units, "constant"))
 
     def state_dict(self) -> dict[str, Any]:
-        return {} if self._rule is None else {"rate": self._rule.rate}
+        return {} if self._rule is None else {"rate": self._rule.rate, "begins": self._rule.begins}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        if self._rule is not None:
-            self._rule.rate = state.get("rate")
+        if self._rule is not None and state.get("begins") == self._rule.begins:
+            self._rule.rate = state["rate"]

@@ -36,6 +36,10 @@ class Strategy:
         """Returns whether the clock has to show the monitored metric, so that every epoch ends with an evaluation."""
         return False
 
+    def due_by(self) -> int:
+        """Returns the epoch by which all that the keys lay down for sure has begun, for a warning of runs too short."""
+        return 0
+
     def plan(self, clock: Clock) -> FreezePlan:
         raise NotImplementedError
 

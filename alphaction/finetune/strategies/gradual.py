@@ -50,8 +50,12 @@ class Progressive(Strategy):
     @classmethod
     def from_cfg(cls, cfg: Any, layout: ModelLayout) -> "Progressive":
         keys = cfg.FINETUNE.PROGRESSIVE
-        release = GradualRelease(layout, cfg.FINETUNE, by_block=False, max_units=keys.MAX_UNITS)
+        max_units = 0 if keys.EPOCHS else keys.MAX_UNITS
+        release = GradualRelease(layout, cfg.FINETUNE, by_block=False, max_units=max_units)
         return cls(release, every=keys.EVERY_N_EPOCHS, epochs=keys.EPOCHS)
+
+    def due_by(self) -> int:
+        return self._epochs[-1] if self._epochs else self._every
 
     def plan(self, clock: Clock) -> FreezePlan:
         due = bisect_right(self._epochs, clock.epoch) if self._epochs else clock.epoch // self._every
@@ -98,6 +102,9 @@ class EarlyGradual(Strategy):
             target_ratio=keys.TARGET_RATIO,
             target_mode=keys.TARGET_MODE,
         )
+
+    def due_by(self) -> int:
+        return self._freeze_epochs
 
     def plan(self, clock: Clock) -> FreezePlan:
         num_epochs = max(0, clock.epoch - self._freeze_epochs + 1)

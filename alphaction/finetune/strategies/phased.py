@@ -52,6 +52,9 @@ class Phases(Strategy):
         lengths = [entry["epochs"] for entry in cfg.FINETUNE.PHASES]
         return sum(lengths) if lengths and lengths[-1] else 0
 
+    def due_by(self) -> int:
+        return self._starts[-1]
+
     def plan(self, clock: Clock) -> FreezePlan:
         index = bisect_right(self._starts, clock.epoch) - 1
         phase, is_new = self._phases[index], index != self._current
@@ -123,6 +126,9 @@ class Fixed(Strategy):
     @classmethod
     def needs_metric(cls, cfg: Any) -> bool:
         return bool(cfg.FINETUNE.FIXED.PHASE1_PLATEAU_PATIENCE >= 0)
+
+    def due_by(self) -> int:
+        return self._phase1_epochs
 
     def plan(self, clock: Clock) -> FreezePlan:
         if clock.epoch >= self._phase1_epochs:
