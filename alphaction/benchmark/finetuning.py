@@ -47,14 +47,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     known = {"nargs": "+", "choices": NAMES, "metavar": "ACTION"}
     add("--pretrain-on", list(PRETRAINING_ACTIONS), "actions; all others are fine-tuned to", **known)
     parts = ("PRETRAINING", "LITTLE", "VALIDATION", "TEST")
-    add("--movies", (16, 6, 4, 12), "how many; LITTLE for each seed", type=int, nargs=4, metavar=parts)
+    add("--movies", (16, 3, 4, 12), "how many; LITTLE for each seed", type=int, nargs=4, metavar=parts)
     add("--seconds", 24, "length of each movie", type=int)
     steps = ("PRETRAINING", "FINETUNING")
-    add("--iterations", (700, 200), "length of both trainings", type=int, nargs=2, metavar=steps)
-    add("--epoch", 20, "iterations of an epoch of fine-tuning", type=int)
+    add("--iterations", (600, 100), "length of both trainings", type=int, nargs=2, metavar=steps)
+    add("--epoch", 10, "iterations of an epoch of fine-tuning", type=int)
     add("--jobs", 1, "trainings at a time, each on one thread", type=int)
     add("--config-file", "config_files/demo.yaml", "model, rates and schedule of all runs", metavar="FILE")
-    add("--opts", [], "config keys to change, for all runs alike", nargs="+", metavar="KEY VALUE")
+    add(
+        "--opts",
+        ["SOLVER.BASE_LR", "0.0075"],
+        "config keys to change, for all runs alike",
+        nargs="+",
+        metavar="KEY VALUE",
+    )
 
 
 def run(args: argparse.Namespace) -> str:
@@ -109,9 +115,14 @@ def _prepare(args: argparse.Namespace) -> None:
 
 
 def _pretraining(args: argparse.Namespace) -> Job:
-    length = ("SOLVER.MAX_ITER", str(args.iterations[0]))
-    tested = ("pretraining_test",)
-    return _make_job(args, "pretraining", _PRETRAINING_SEED, train_set="pretraining", tested=tested, opts=length)
+    return _make_job(
+        args,
+        "pretraining",
+        _PRETRAINING_SEED,
+        train_set="pretraining",
+        tested=("pretraining_test",),
+        opts=("SOLVER.MAX_ITER", str(args.iterations[0]), *_loss_weight(len(args.pretrain_on))),
+    )
 
 
 def _fine_tuning(args: argparse.Namespace, strategy: str, seed: int, weights: Path) -> Job:
@@ -123,9 +134,14 @@ def _fine_tuning(args: argparse.Namespace, strategy: str, seed: int, weights: Pa
         seed,
         train_set=f"little_{seed}",
         tested=("validation", "test"),
-        opts=(*length, *STRATEGIES[strategy], *start),
+        opts=(*length, *_loss_weight(len(NAMES) - len(args.pretrain_on)), *STRATEGIES[strategy], *start),
         has_weights=bool(start),
     )
+
+
+def _loss_weight(num_classes: int) -> tuple[str, str]:
+    """Returns the keys that give each class the weight of one, however many there are."""
+    return "MODEL.ROI_ACTION_HEAD.OBJECT_LOSS_WEIGHT", f"{num_classes:.1f}"
 
 
 def _make_job(

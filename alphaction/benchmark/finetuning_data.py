@@ -10,9 +10,9 @@ from alphaction.dataset.synthetic_files import write_rows
 from alphaction.dataset.synthetic_motion import ACTIONS
 
 NAMES = tuple(action.name for action in ACTIONS)
-# What the body as a whole does. The others are then an axis of motion that these have no name for (the arm, in all its
-# forms), and one more form of an axis that they have names for ("sway" beside approach and recede).
-PRETRAINING_ACTIONS = ("walk left", "walk right", "pace", "approach", "recede")
+# One action of each pair of opposites, and two that go to and fro: what tells the others apart is then motion of the
+# same kinds, in directions and rhythms that these have no name for.
+PRETRAINING_ACTIONS = ("walk left", "raise arm", "wave", "approach", "sway")
 
 
 @dataclass(frozen=True, slots=True)

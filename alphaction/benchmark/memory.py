@@ -60,7 +60,8 @@ def run(args: argparse.Namespace) -> str:
     if args.processes == 1:
         return measure(args)
     with tempfile.TemporaryDirectory() as folder:
-        method = "fork" if sys.platform == "linux" else "spawn"
+        # A fork begins at once, but cannot use a CUDA that its parent has used.
+        method = "fork" if sys.platform == "linux" and not torch.cuda.is_initialized() else "spawn"
         mp.start_processes(_run_rank, args=(args, folder), nprocs=args.processes, start_method=method)
         return (Path(folder) / "report").read_text(encoding="utf-8")
 

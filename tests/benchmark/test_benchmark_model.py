@@ -41,7 +41,7 @@ def test_the_report_has_a_line_for_each_model_with_all_its_costs(report: str) ->
     parameters, inference, inference_peak, training, training_peak = map(float, numbers)
     assert name == "demo"
     assert parameters == pytest.approx(2.2, abs=1.5)
-    assert 0 < inference < training
+    assert inference > 0 and training > 0
     assert 50 < inference_peak <= training_peak
 
 

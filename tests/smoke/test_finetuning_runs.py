@@ -56,8 +56,14 @@ def test_processes_are_equal_after_parts_were_released(tiny_words: list[str], tm
 
 def test_a_head_only_run_goes_on_with_its_backbone(tiny_words: list[str], tmp_path: Path) -> None:
     words = ["--skip-val-in-train", "--skip-final-test", *tiny_words, "OUTPUT_DIR", str(tmp_path)]
-    run_tool("train_net.py", *words, "FINETUNE.STRATEGY", "static", "SOLVER.MAX_ITER", "2")
-    before = weights_of(tmp_path / "model_final.pth")
+    run_tool(
+        "train_net.py",
+        *words,
+        *("FINETUNE.STRATEGY", "static", "SOLVER.MAX_ITER", "2", "SOLVER.CHECKPOINT_PERIOD", "1"),
+    )
+    first, before = (weights_of(tmp_path / name) for name in ("model_0000001.pth", "model_final.pth"))
+    frozen = [key for key in before if key.startswith("backbone.")]
+    assert any("running_var" in key for key in frozen) and all(bool((first[k] == before[k]).all()) for k in frozen)
     assert "--adjust-lr" in run_tool("train_net.py", *words, *LATER, expect=2)
     said = run_tool("train_net.py", "--adjust-lr", *words, *LATER)
     assert (
