@@ -20,6 +20,13 @@ def parameter_counts(fine_tuning: FineTuning) -> dict[str, int]:
     return {**counts, "frozen": counts["total"] - counts["total_trainable"]}
 
 
+def parameter_line(fine_tuning: FineTuning) -> str:
+    """Returns the sums of :func:`parameter_table` in one line."""
+    counts = parameter_counts(fine_tuning)
+    parts = [f"{name} {counts[f'{name}_trainable']:,}/{counts[name]:,}" for name in ("total", "backbone", "heads")]
+    return f"{', '.join(parts)} trainable, {counts['frozen']:,} frozen"
+
+
 def parameter_table(fine_tuning: FineTuning, scheduler: FactorScheduler, base_lr: float) -> str:
     """Returns a row for each unit (parameters, how many train, learning rate) and the sums below."""
     rows: list[tuple[str, str, str, str, str]] = []

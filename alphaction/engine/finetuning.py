@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from torch import nn
 
-from alphaction.engine.finetune_report import parameter_counts, parameter_table, unit_lr
+from alphaction.engine.finetune_report import parameter_counts, parameter_line, parameter_table, unit_lr
 from alphaction.engine.hooks import MetricsFile
 from alphaction.engine.trainer import Hook, Trainer
 from alphaction.finetune import Clock, Event, FineTuning
@@ -88,8 +88,9 @@ class FinetunePhases(Hook):
             for name in names:
                 count = fine_tuning.layout.num_parameters([name])
                 logger.info("%s Epoch %d: %s %s (%s parameters)", tag, epoch, what, name, f"{count:,}")
-        if fine_tuning.name == "none" and not is_first:
-            return  # the same parts train, and their rates follow the schedule
+        if fine_tuning.name == "none" and not is_first:  # the same parts train, and their rates follow the schedule
+            logger.info("[PARAMS] Epoch %d: %s", epoch, parameter_line(fine_tuning))
+            return
         for note in event.notes:
             logger.info("%s %s", tag, note)
         scheduler = trainer.scheduler

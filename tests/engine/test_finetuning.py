@@ -340,6 +340,16 @@ def test_every_epoch_is_in_the_log_and_the_metrics(tmp_path: Path, caplog: pytes
     assert line["parameters_total_trainable"] + line["parameters_frozen"] == line["parameters_total"]
 
 
+def test_a_run_without_freezing_has_a_line_each_epoch(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO"):
+        train(make_cfg("none"), tmp_path, stop=3 * EPOCH)
+    assert "[PARAMS] Epoch 2: total 158/158, backbone 148/148, heads 10/10 trainable, 0 frozen" in caplog.text
+    assert (
+        caplog.text.count("[PARAMS]") == 3
+        and MetricsFile(tmp_path / "metrics.jsonl", 9, None).get("finetune", 0) is None
+    )
+
+
 def test_the_numbers_of_the_parameter_table_add_up() -> None:
     _, tuning, _, scheduler = make_run(make_cfg("progressive"))
     begin_epoch(tuning, scheduler, 0, 0, lambda iteration: None)
