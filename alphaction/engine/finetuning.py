@@ -119,8 +119,9 @@ def begin_epoch(
 ) -> Event:
     """Returns what the epoch that starts at ``iteration`` brings; gradients and rates are set, modes are not."""
     scheduler.set_units(fine_tuning.rates())
-    head = fine_tuning.layout.heads[-1]
-    clock = Clock(epoch, metric_at(iteration) if iteration else None, scheduler.unit_rate(head))
+    layout = fine_tuning.layout
+    last = (layout.heads or layout.names)[-1]
+    clock = Clock(epoch, metric_at(iteration) if iteration else None, scheduler.unit_rate(last))
     event = fine_tuning.begin_epoch(clock, iteration)
     scheduler.set_units(fine_tuning.rates())
     return event

@@ -42,9 +42,6 @@ class Event:
 class FineTuning:
     """Asks the strategy at the start of each epoch and carries its plan out on the model.
 
-    Attributes:
-        goes_on: the plan in force is that of a checkpoint with the same settings.
-
     Args:
         name: of the strategy.
         strategy: what to do when.
@@ -53,6 +50,9 @@ class FineTuning:
         norms: how batch norms behave.
         restart: whose schedule begins anew when units are released; see FINETUNE.RESTART_SCHEDULE.
         settings: all of the above as text, to tell whether a checkpoint was made with the same.
+
+    Attributes:
+        goes_on: the plan in force is that of a checkpoint with the same settings.
     """
 
     def __init__(
