@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from alphaction.structures.ava_csv import AvaRows
 from alphaction.structures.boxes import PIXEL, Boxes
 from alphaction.structures.clip import ClipKey
+from alphaction.structures.overlap import pair_iou
 
 # Rows of one key frame with one person id are one person if their boxes overlap at least this much.
 _SAME_PERSON_IOU = 0.5
@@ -121,7 +122,7 @@ def _join_persons(clip: NDArray[np.int64], rows: AvaRows) -> tuple[NDArray[np.in
     one, two = by_id[:-1], by_id[1:]
     is_pair = (clip[one] == clip[two]) & (rows.person_id[one] == rows.person_id[two]) & (person[one] != person[two])
     one, two = one[is_pair], two[is_pair]
-    is_same = _iou(rows.xyxy[one], rows.xyxy[two]) >= _SAME_PERSON_IOU
+    is_same = pair_iou(rows.xyxy[one], rows.xyxy[two]) >= _SAME_PERSON_IOU
     joined = list(range(int(person.max(initial=-1)) + 1))
     for a, b in zip(person[one[is_same]].tolist(), person[two[is_same]].tolist(), strict=True):
         low, high = sorted((_root(joined, a), _root(joined, b)))
@@ -134,10 +135,3 @@ def _root(joined: list[int], number: int) -> int:
     while joined[number] != number:
         number = joined[number]
     return number
-
-
-def _iou(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Returns [n] overlaps of two lists of n boxes."""
-    shared = np.clip(np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2]), 0, None).prod(axis=1)
-    union = (a[:, 2:] - a[:, :2]).prod(axis=1) + (b[:, 2:] - b[:, :2]).prod(axis=1) - shared
-    return shared / np.maximum(union, np.finfo(np.float64).tiny)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from alphaction.detection.tracker import overlap
 from alphaction.structures.clip import ClipKey
+from alphaction.structures.overlap import box_iou
 from alphaction.utils.words import counted
 
 _IOU = 0.5
@@ -105,7 +105,7 @@ def count_hits(boxes: NDArray[np.floating], persons: NDArray[np.floating]) -> in
         boxes: [n, 4] best first.
         persons: [m, 4].
     """
-    shared = overlap(np.asarray(boxes, np.float64).reshape(-1, 4), np.asarray(persons, np.float64).reshape(-1, 4))
+    shared = box_iou(np.asarray(boxes, np.float64).reshape(-1, 4), np.asarray(persons, np.float64).reshape(-1, 4))
     hits = 0
     for row in range(len(shared)):
         best = int(shared[row].argmax()) if shared.shape[1] else 0

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from alphaction.detection.base import PERSON, Detections
+from alphaction.structures.overlap import box_iou
 from alphaction.structures.tracks import PersonTrack
 
 
@@ -88,16 +89,6 @@ def track_persons(
     return [_fill_gaps(video, number, person, seconds) for number, person in enumerate(kept, start=1)]
 
 
-def overlap(first: NDArray[np.floating], second: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Returns [n, m] intersection over union of boxes [n, 4] and [m, 4]."""
-    low = np.maximum(first[:, None, :2], second[None, :, :2])
-    high = np.minimum(first[:, None, 2:], second[None, :, 2:])
-    shared = (high - low).clip(min=0).prod(axis=2)
-    areas = [(boxes[:, 2:] - boxes[:, :2]).clip(min=0).prod(axis=1) for boxes in (first, second)]
-    union = areas[0][:, None] + areas[1][None, :] - shared
-    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
-
-
 def _seen_once(persons: Detections, max_inside: float) -> NDArray[np.int64]:
     """Returns the positions of the boxes that do not lie within a better one, nor hold one, best first."""
     kept: list[int] = []
@@ -137,7 +128,7 @@ def _assign(
     """Returns (person, box) pairs with the largest sum of overlaps, each at least ``min_iou``."""
     if not persons or not len(boxes):
         return []
-    shared = overlap(np.stack([person.expected(second) for person in persons]), boxes)
+    shared = box_iou(np.stack([person.expected(second) for person in persons]), boxes)
     rows, columns = linear_sum_assignment(-np.where(shared >= min_iou, shared, 0.0))
     return [(int(i), int(j)) for i, j in zip(rows, columns, strict=True) if shared[i, j] >= min_iou]
 

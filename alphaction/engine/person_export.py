@@ -10,11 +10,12 @@ import numpy as np
 from alphaction.dataset.importers.cvat_writer import cvat_labels, write_cvat
 from alphaction.dataset.importers.standard_folder import write_boxes_csv
 from alphaction.dataset.importers.via3_writer import write_via3
-from alphaction.detection.tracker import TrackerRules, overlap, track_persons
+from alphaction.detection.tracker import TrackerRules, track_persons
 from alphaction.engine.person_boxes import VideoBoxes
 from alphaction.engine.person_files import tracked_rows
 from alphaction.structures.clip import ClipPrediction
 from alphaction.structures.labels import LabelMap
+from alphaction.structures.overlap import box_iou
 from alphaction.structures.tracks import PersonTrack
 from alphaction.utils.errors import UserError
 from alphaction.utils.files import replaced_when_complete, write_text
@@ -162,7 +163,7 @@ def _actions_of(
         width, height = prediction.boxes.size
         predicted = prediction.boxes.xyxy.numpy().astype(np.float64) / [width, height, width, height]
         box = np.array([[np.interp(second, track.seconds, column) for column in track.xyxy.T]])
-        shared = overlap(box, predicted)[0]
+        shared = box_iou(box, predicted)[0]
         if len(shared) and shared.max() >= _SAME_BOX:
             scores = prediction.boxes.scores
             assert scores is not None

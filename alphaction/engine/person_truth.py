@@ -11,9 +11,9 @@ from alphaction.dataset.importers.csv_file import read_csv
 from alphaction.dataset.importers.mot import is_mot_person, read_mot_table
 from alphaction.detection.base import PERSON
 from alphaction.detection.evaluation import BoxScores, FrameBoxes, evaluate_boxes
-from alphaction.detection.tracker import overlap
 from alphaction.engine.person_boxes import VideoBoxes
 from alphaction.structures.clip import ClipKey
+from alphaction.structures.overlap import box_iou
 from alphaction.utils.errors import DataError
 
 _MOT_COLUMNS = (9, 10)
@@ -55,8 +55,8 @@ def _without_unclear(boxes: FrameBoxes, real: FrameBoxes, unclear: NDArray[np.fl
     """Returns the boxes without those on a person that the truth says not to judge."""
     if unclear is None or not len(unclear):
         return boxes
-    is_real = (overlap(boxes.xyxy, real.xyxy) >= _SAME).any(axis=1)
-    judged = is_real | ~(overlap(boxes.xyxy, unclear) >= _SAME).any(axis=1)
+    is_real = (box_iou(boxes.xyxy, real.xyxy) >= _SAME).any(axis=1)
+    judged = is_real | ~(box_iou(boxes.xyxy, unclear) >= _SAME).any(axis=1)
     return FrameBoxes(boxes.xyxy[judged], boxes.scores[judged])
 
 

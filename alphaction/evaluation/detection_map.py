@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from alphaction.structures.overlap import pair_iou
+
 IntArray = NDArray[np.integer]
 FloatArray = NDArray[np.floating]
 # IoU thresholds of mAP@0.5:0.95.
@@ -166,7 +168,7 @@ def box_overlaps(truth: GroundTruth, boxes: FloatArray, frame: IntArray) -> tupl
     count = np.searchsorted(frames, frame, side="right") - begin
     det = np.repeat(np.arange(len(boxes)), count)
     gt = first[_ranges(begin, count)]
-    return det, gt, _iou(boxes[det], truth.boxes[gt])
+    return det, gt, pair_iou(boxes[det], truth.boxes[gt])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -221,14 +223,6 @@ def _class_ap(
         aps.append(float(envelope.sum() / num_gt))
         counts.append(len(true_rank))
     return tuple(aps), counts[0]
-
-
-def _iou(a: FloatArray, b: FloatArray) -> FloatArray:
-    """Returns [P] intersection over union of [P, 4] pairs; 0 where both have no area."""
-    extent = np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2])
-    intersection = extent.clip(min=0).prod(axis=1)
-    union = (a[:, 2:] - a[:, :2]).prod(axis=1) + (b[:, 2:] - b[:, :2]).prod(axis=1) - intersection
-    return np.divide(intersection, union, out=np.zeros_like(intersection), where=union > 0)
 
 
 def _has_area(boxes: FloatArray) -> NDArray[np.bool_]:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from alphaction.detection.base import Detections
-from alphaction.detection.tracker import TrackerRules, overlap, track_persons
+from alphaction.detection.tracker import TrackerRules, track_persons
 
 SIZE = (100, 100)
 
@@ -20,11 +20,6 @@ def walk(left, width=10):
 def track(detections, **rules):
     seconds = [0.2 * place for place in range(len(detections))]
     return track_persons("v", seconds, detections, SIZE, TrackerRules(**{"min_boxes": 2, **rules}))
-
-
-def test_overlap_is_intersection_over_union() -> None:
-    first, second = np.array([[0.0, 0, 2, 2], [5, 5, 5, 5]]), np.array([[1.0, 0, 3, 2], [0, 0, 2, 2], [8, 8, 9, 9]])
-    assert overlap(first, second).round(4).tolist() == [[0.3333, 1.0, 0.0], [0.0, 0.0, 0.0]]
 
 
 def test_two_persons_keep_their_numbers_whatever_the_order_of_the_boxes() -> None:

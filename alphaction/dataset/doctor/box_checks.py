@@ -146,13 +146,6 @@ def order_by_box(rows: AvaRows) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     return order, same_frame & (np.diff(rows.xyxy[order], axis=0) == 0).all(axis=1)
 
 
-def overlaps(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Returns [n] intersections over unions of two lists of n boxes."""
-    shared = np.clip(np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2]), 0, None).prod(axis=1)
-    union = (a[:, 2:] - a[:, :2]).prod(axis=1) + (b[:, 2:] - b[:, :2]).prod(axis=1) - shared
-    return shared / np.maximum(union, np.finfo(np.float64).tiny)
-
-
 def _check_tiny(table: FileRows, findings: Findings) -> None:
     xyxy = table.rows.xyxy
     if len(xyxy) and 0 < xyxy.max() < _TINY:

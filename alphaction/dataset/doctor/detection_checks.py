@@ -4,10 +4,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alphaction.dataset.box_threshold import ThresholdInForce
-from alphaction.dataset.doctor.box_checks import overlaps
 from alphaction.dataset.doctor.file_rows import FileRows
 from alphaction.dataset.doctor.finding import Findings
 from alphaction.structures.ava_csv import AvaRows
+from alphaction.structures.overlap import pair_iou
 
 # A labelled person is found when a box overlaps it this much, as in the evaluation.
 _FOUND_IOU = 0.5
@@ -140,7 +140,7 @@ def best_overlaps(truth: AvaRows, boxes: AvaRows) -> tuple[NDArray[np.float64], 
     within = np.arange(len(label)) - np.repeat(np.cumsum(count) - count, count)
     other = order[starts[truth_frame[label]] + within] if len(label) else np.zeros(0, np.int64)
     best = np.where(count > 0, 0.0, -1.0)
-    np.maximum.at(best, label, overlaps(truth.xyxy[label], boxes.xyxy[other]))
+    np.maximum.at(best, label, pair_iou(truth.xyxy[label], boxes.xyxy[other]))
     return best, int((frame_of_key >= 0).sum())
 
 

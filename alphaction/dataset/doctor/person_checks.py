@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from alphaction.dataset.doctor.box_checks import order_by_box, overlaps
+from alphaction.dataset.doctor.box_checks import order_by_box
 from alphaction.dataset.doctor.file_rows import FileRows
 from alphaction.dataset.doctor.finding import Findings
 from alphaction.structures.labels import LabelMap
+from alphaction.structures.overlap import pair_iou
 
 # Rows of one key frame with one person id are one person if their boxes overlap at least this much.
 _SAME_PERSON_IOU = 0.5
@@ -63,7 +64,7 @@ def _check_shared_ids(table: FileRows, findings: Findings) -> None:
         & (rows.person_id[one] == rows.person_id[two])
     )
     one, two = one[is_pair], two[is_pair]
-    found = np.sort(two[overlaps(rows.xyxy[one], rows.xyxy[two]) < _SAME_PERSON_IOU])
+    found = np.sort(two[pair_iou(rows.xyxy[one], rows.xyxy[two]) < _SAME_PERSON_IOU])
     findings.add_rows(
         "warning",
         "person-twice",

@@ -13,6 +13,7 @@ from alphaction.dataset.importers.rows import RowsBuilder, join_rows, rows_by_fr
 from alphaction.dataset.importers.sampling import SampledPerson, sample_tracks
 from alphaction.structures.ava_csv import AvaRows
 from alphaction.structures.clip import ClipKey
+from alphaction.structures.overlap import box_iou
 from alphaction.structures.tracks import PersonTrack
 
 LEAST_IOU = 0.5
@@ -61,13 +62,3 @@ def _pair(tracked: NDArray[np.float64], given: NDArray[np.float64]) -> NDArray[n
     is_near = overlaps[one, two] >= LEAST_IOU
     pair[one[is_near]] = two[is_near]
     return pair[of_box.reshape(-1)]
-
-
-def box_iou(one: NDArray[np.float64], two: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Returns [n, m] overlaps of n and m boxes."""
-    start = np.maximum(one[:, None, :2], two[None, :, :2])
-    end = np.minimum(one[:, None, 2:], two[None, :, 2:])
-    shared = np.clip(end - start, 0, None).prod(axis=2)
-    area_one, area_two = ((boxes[:, 2:] - boxes[:, :2]).clip(0).prod(axis=1) for boxes in (one, two))
-    union = area_one[:, None] + area_two[None, :] - shared
-    return shared / np.maximum(union, np.finfo(np.float64).tiny)

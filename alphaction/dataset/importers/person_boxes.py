@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from alphaction.dataset.annotations import Images, load_boxes_json
-from alphaction.dataset.importers.mot_overlap import LEAST_IOU, box_iou
+from alphaction.dataset.importers.mot_overlap import LEAST_IOU
 from alphaction.dataset.importers.rows import join_rows, rows_by_frame
 from alphaction.structures.ava_csv import AvaRows, load_person_boxes_csv
+from alphaction.structures.overlap import box_iou
 from alphaction.utils.errors import DataError
 
 _PERSON_CATEGORY = 1

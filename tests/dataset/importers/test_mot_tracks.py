@@ -5,12 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from alphaction.dataset.importers.base import ReadOptions
 from alphaction.dataset.importers.mot import read_mot
-from alphaction.dataset.importers.mot_overlap import box_iou
 from alphaction.utils.errors import DataError
 
 # 25 fps, 192 x 128 pixels: person 1 for seconds 0 to 4, person 2 for seconds 2 and 3, from frame 51.
@@ -93,9 +91,3 @@ def test_a_wrong_row_is_named(
 def test_tracks_of_no_video_are_named(write: Callable[..., Path], options: ReadOptions) -> None:
     with pytest.raises(DataError, match=r"video of the tracks .*gt\.txt cannot be told"):
         read_mot([write("gt.txt", TRACKS), write("who.csv", ",1,0,9,walk")], options)
-
-
-def test_overlaps_are_those_of_hand_worked_boxes() -> None:
-    one = np.array([[0, 0, 2, 2], [0, 0, 0, 0]], float)
-    two = np.array([[1, 0, 3, 2], [0, 0, 2, 1], [5, 5, 6, 6]], float)
-    np.testing.assert_allclose(box_iou(one, two), [[1 / 3, 0.5, 0], [0, 0, 0]])
