@@ -29,9 +29,8 @@ _FREE = {
     "SOLVER.EARLY_STOP_PATIENCE",
     "SOLVER.EARLY_STOP_MIN_DELTA",
 }
-# Free as well, unless schedule or strategy follow the metric; a strategy of the user's own may.
+# Free as well, unless schedule or strategy follow the metric.
 _METRIC = {"SOLVER.MONITOR", "SOLVER.MONITOR_MODE"}
-_IGNORE_METRIC = {"none", "static", "progressive", "early_gradual", "phases", "backbone_at_epoch"}
 _MAY_GROW = {"SOLVER.MAX_ITER", "SOLVER.MAX_EPOCHS", "FINETUNE.FIXED.PHASE2_EPOCHS"}
 # A schedule of this name stretches over the whole run: a longer run means other rates from the start.
 _WHOLE_RUN_SCHEDULES = {"half_period_cosine", "polynomial", "one_cycle"}
@@ -41,26 +40,39 @@ _NOT_ADJUSTABLE = {"SOLVER.OPTIMIZER"}
 _ABSENT = "(not set)"
 
 
-def compare_configs(saved_text: str, current_text: str) -> list[tuple[str, Any, Any]]:
+def compare_configs(saved_text: str, current_text: str, *, follows_metric: bool = False) -> list[tuple[str, Any, Any]]:
     """Returns (key, saved value, current value) of the keys that would make a resumed run another run.
 
     Compared are MODEL, DATASETS, INPUT, SOLVER, FINETUNE and the loader's sampling of two dumped configs (YAML).
     MODEL.WEIGHT and how it is read may differ, and what decides only when something is written, kept or ended; the
     length of the run may grow, unless the schedule depends on it. A key that did not exist yet when the run was saved
     had the default of today.
+
+    Args:
+        saved_text: the config of the run to continue.
+        current_text: the config of this start.
+        follows_metric: what is learnt depends on the monitored metric, which may not change then.
     """
     current, defaults = _flat(current_text), _flat(get_cfg().dump())
     saved = {key: defaults[key] for key in current.keys() & defaults.keys()} | _flat(saved_text)
+    free = _FREE if follows_metric else _FREE | _METRIC
     return [
         (key, saved.get(key, _ABSENT), current.get(key, _ABSENT))
         for key in sorted(saved.keys() | current.keys())
         if saved.get(key, _ABSENT) != current.get(key, _ABSENT)
-        and not _is_free(key, current)
+        and key not in free
         and not _may_grow(key, saved, current)
     ]
 
 
-def check_same_run(saved_text: str, current_text: str, output_dir: str | Path, *, adjust_lr: bool = False) -> None:
+def check_same_run(
+    saved_text: str,
+    current_text: str,
+    output_dir: str | Path,
+    *,
+    adjust_lr: bool = False,
+    follows_metric: bool = False,
+) -> None:
     """Refuses to resume a folder under another config.
 
     Args:
@@ -69,11 +81,12 @@ def check_same_run(saved_text: str, current_text: str, output_dir: str | Path, *
         output_dir: the folder, for the message.
         adjust_lr: SOLVER and FINETUNE may differ, because rates, schedule and strategy are to come from the current
             config; SOLVER.OPTIMIZER may not.
+        follows_metric: see :func:`compare_configs`.
 
     Raises:
         CheckpointError: the configs differ; the message lists the keys and what to do.
     """
-    rows = compare_configs(saved_text, current_text)
+    rows = compare_configs(saved_text, current_text, follows_metric=follows_metric)
     differing = [row for row in rows if not (adjust_lr and _is_adjustable(row[0]))]
     if not differing:
         return
@@ -103,11 +116,6 @@ def _leaves(value: Any) -> Iterator[tuple[str, Any]]:
         return
     for name, entry in value.items():
         yield from ((f".{name}{key}", leaf) for key, leaf in _leaves(entry))
-
-
-def _is_free(key: str, current: Mapping[str, Any]) -> bool:
-    ignores = current.get("FINETUNE.STRATEGY") in _IGNORE_METRIC and current.get("SOLVER.SCHEDULER") != "plateau"
-    return key in _FREE or (key in _METRIC and ignores)
 
 
 def _is_adjustable(key: str) -> bool:

@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from yacs.config import CfgNode
 
-from alphaction.checkpoint import Checkpointer
+from alphaction.checkpoint import Checkpointer, compare_configs
 from alphaction.checkpoint.reading import MEAN
 from alphaction.engine.ema import WeightMean
 from alphaction.engine.flags import Flags
@@ -200,8 +200,10 @@ def restore_fine_tuning(run: Run) -> None:
     saved = (run.parts or {}).get("finetune")
     if saved is None:
         return
-    run.fine_tuning.load_state_dict(saved)
-    if not run.fine_tuning.goes_on:  # --adjust-lr was given: otherwise other settings are refused
+    assert run.parts is not None
+    rows = compare_configs(run.parts["config"], run.cfg.dump())
+    run.fine_tuning.load_state_dict(saved, [key for key, _, _ in rows if key.startswith("FINETUNE.")])
+    if not run.fine_tuning.goes_on:  # --adjust-lr was given: otherwise another FINETUNE is refused
         logger.info(
             "FINETUNE has changed from here on (strategy %s, now %s): what it asks for by now takes place at once.",
             *(saved["strategy"], run.fine_tuning.name),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from torch import nn
 
 from alphaction.engine.finetune_report import parameter_counts, parameter_line, parameter_table, unit_lr
-from alphaction.engine.hooks import MetricsFile
+from alphaction.engine.metrics_file import MetricsFile
 from alphaction.engine.trainer import Hook, Trainer
 from alphaction.finetune import Clock, Event, FineTuning
 from alphaction.solver import FactorScheduler

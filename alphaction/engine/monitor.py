@@ -9,6 +9,7 @@ from yacs.config import CfgNode
 
 from alphaction.engine.flags import Flags
 from alphaction.finetune import needs_epoch_metric
+from alphaction.solver import METRIC_SCHEDULES
 from alphaction.utils.comm import broadcast_object, is_main_process, raise_everywhere
 from alphaction.utils.errors import ConfigError
 
@@ -133,10 +134,15 @@ def check_monitoring(cfg: CfgNode, flags: Flags) -> None:
         raise ConfigError("The configuration cannot run:\n" + "\n".join(f"- {line}" for line in problems))
 
 
+def learning_follows_metric(cfg: CfgNode) -> bool:
+    """Returns whether the weights depend on the monitored metric, through the schedule or what trains."""
+    return cfg.SOLVER.SCHEDULER in METRIC_SCHEDULES or needs_epoch_metric(cfg)
+
+
 def keys_that_wait(cfg: CfgNode) -> list[str]:
     """Returns the settings that have an effect only if the run evaluates while it trains."""
     solver, strategy = cfg.SOLVER, cfg.FINETUNE.STRATEGY
-    waiting = ['SOLVER.SCHEDULER "plateau"'] if solver.SCHEDULER == "plateau" else []
+    waiting = [f'SOLVER.SCHEDULER "{solver.SCHEDULER}"'] if solver.SCHEDULER in METRIC_SCHEDULES else []
     if solver.EARLY_STOP_PATIENCE:
         waiting.append(f"SOLVER.EARLY_STOP_PATIENCE {solver.EARLY_STOP_PATIENCE}")
     if needs_epoch_metric(cfg):

@@ -22,6 +22,7 @@ from alphaction.checkpoint.checkpointer import PARTS, WEIGHT_PARTS
 from alphaction.checkpoint.class_rows import ClassRows, pair_class_rows
 from alphaction.checkpoint.reading import MEAN, has_mean, read_file
 from alphaction.engine.flags import Flags
+from alphaction.engine.monitor import learning_follows_metric
 from alphaction.structures.labels import load_label_map
 from alphaction.tasks.base import Task
 from alphaction.utils.errors import CheckpointError
@@ -46,7 +47,8 @@ def find_run(cfg: CfgNode, flags: Flags, checkpointer: Checkpointer) -> tuple[di
     elif cfg.MODEL.WEIGHT and not (flags.transfer or flags.no_head):
         parts, source, folder = _run_in(cfg.MODEL.WEIGHT), cfg.MODEL.WEIGHT, Path(cfg.MODEL.WEIGHT).parent
     if parts is not None:
-        check_same_run(parts["config"], cfg.dump(), source, adjust_lr=flags.adjust_lr)
+        follows_metric = learning_follows_metric(cfg)
+        check_same_run(parts["config"], cfg.dump(), source, adjust_lr=flags.adjust_lr, follows_metric=follows_metric)
         logger.info("Continuing %s after %d iterations.", source, parts["iteration"])
     return parts, folder
 

@@ -1,7 +1,7 @@
 """Fine-tuning of one model: the strategy's plans, carried out and remembered."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -49,7 +49,6 @@ class FineTuning:
         factors: of the units' rates over SOLVER.BASE_LR, before the strategy changes them.
         norms: how batch norms behave.
         restart: whose schedule begins anew when units are released; see FINETUNE.RESTART_SCHEDULE.
-        settings: all of the above as text, to tell whether a checkpoint was made with the same.
 
     Attributes:
         goes_on: the plan in force is that of a checkpoint with the same settings.
@@ -64,9 +63,7 @@ class FineTuning:
         factors: dict[str, float],
         norms: NormPolicy,
         restart: Restart,
-        settings: str = "",
     ) -> None:
-        self._settings = settings
         self.name, self.strategy, self.layout = name, strategy, layout
         self._factors, self._norms, self._restart = factors, norms, restart
         self._starts: dict[str, int] = {}
@@ -114,8 +111,6 @@ class FineTuning:
     def state_dict(self) -> dict[str, Any]:
         return {
             "strategy": self.name,
-            "settings": self._settings,
-            "restart": self._restart,
             "state": self.strategy.state_dict(),
             "trained": list(self.trained),
             "factors": dict(self._plan.factors),
@@ -123,16 +118,20 @@ class FineTuning:
             "starts": dict(self._starts),
         }
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: dict[str, Any], changed: Collection[str] = ()) -> None:
         """Puts back what ``state_dict`` returned.
 
         Of another strategy only what trained is taken over, so that the new one's first plan shows what it changes.
         Schedules that began anew for some units go on so if the rule for it is the same.
+
+        Args:
+            state: of the run that goes on.
+            changed: keys of FINETUNE that have another value now.
         """
         trained = tuple(name for name in self.layout.names if name in state["trained"])
         is_same = state["strategy"] == self.name
-        self.goes_on = is_same and state["settings"] == self._settings
-        if is_same and state["restart"] == self._restart:
+        self.goes_on = is_same and not changed
+        if is_same and "FINETUNE.RESTART_SCHEDULE" not in changed:
             self._starts = {name: int(start) for name, start in state["starts"].items()}
         self._plan = FreezePlan(trained)
         if is_same:
@@ -171,7 +170,6 @@ def build_fine_tuning(cfg: Any, units: Sequence[Unit]) -> FineTuning:
         factors=base_factors(finetune, layout),
         norms=NormPolicy(finetune.BN_OF_FROZEN, finetune.BN_OF_TRAINED),
         restart=finetune.RESTART_SCHEDULE,
-        settings=finetune.dump(),
     )
 
 

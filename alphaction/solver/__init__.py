@@ -5,9 +5,10 @@ from alphaction.solver.describe import describe_solver
 from alphaction.solver.lr_scheduler import FactorScheduler
 from alphaction.solver.optimizer_state import load_optimizer_state
 from alphaction.solver.optimizers import OPTIMIZERS
-from alphaction.solver.schedules import SCHEDULERS, Span
+from alphaction.solver.schedules import METRIC_SCHEDULES, SCHEDULERS, Span
 
 __all__ = [
+    "METRIC_SCHEDULES",
     "OPTIMIZERS",
     "SCHEDULERS",
     "FactorScheduler",

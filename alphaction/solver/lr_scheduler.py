@@ -94,10 +94,6 @@ class FactorScheduler:
             self._made[key] = self._makers[rate.shape](replace(self._span, start=rate.start))
         return rate.factor * self._made[key](self.iteration)
 
-    def rates(self) -> list[float]:
-        """Returns the rate now in force for each group."""
-        return [group["lr"] for group in self.optimizer.param_groups]
-
     def plain_rate(self) -> float:
         """Returns the rate of the last group that trains, mostly the head's, without a factor of its own.
 

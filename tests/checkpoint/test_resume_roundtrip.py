@@ -3,6 +3,7 @@
 from functools import partial
 
 import torch
+from solver_rates import rates_of
 from torch import nn
 
 from alphaction.checkpoint import Checkpointer, restore_model
@@ -53,7 +54,7 @@ def test_a_resumed_run_ends_bit_for_bit_where_the_uninterrupted_one_ends(tmp_pat
     train(resumed, resume(resumed, tmp_path), 7)
     expected, found = whole[0].state_dict(), resumed[0].state_dict()
     assert all(torch.equal(expected[key], found[key]) for key in expected)
-    assert resumed[2].rates() == whole[2].rates()
+    assert rates_of(resumed[2]) == rates_of(whole[2])
 
 
 def test_new_rates_and_steps_take_over_at_the_saved_iteration(tmp_path):
@@ -62,6 +63,6 @@ def test_new_rates_and_steps_take_over_at_the_saved_iteration(tmp_path):
     save(old, tmp_path, 5)
     new = start(base_lr=0.2, milestones=(100,))
     assert resume(new, tmp_path) == 5
-    assert new[2].rates() == [0.2, 0.4, 0.2]
+    assert rates_of(new[2]) == [0.2, 0.4, 0.2]
     weight = new[0][0].weight
     assert torch.equal(new[1].state[weight]["momentum_buffer"], old[1].state[old[0][0].weight]["momentum_buffer"])

@@ -10,6 +10,7 @@ import torch
 import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
+from alphaction.checkpoint import compare_configs
 from alphaction.config import get_cfg
 from alphaction.engine.finetune_report import parameter_counts, parameter_table
 from alphaction.engine.finetune_timeline import describe_timeline
@@ -85,7 +86,8 @@ def train(
         load_optimizer_state(optimizer, saved["optimizer"])
         scheduler.load_state_dict(saved["scheduler"])
         if "finetune" in saved:
-            tuning.load_state_dict(saved["finetune"])
+            rows = compare_configs(saved["config"], cfg.dump())
+            tuning.load_state_dict(saved["finetune"], [key for key, _, _ in rows if key.startswith("FINETUNE.")])
     record = Record()
     folder.mkdir(exist_ok=True)
     file = MetricsFile(folder / "metrics.jsonl", start, None)
@@ -115,6 +117,7 @@ def train(
         "scheduler": scheduler.state_dict(),
         "finetune": tuning.state_dict(),
         "iteration": trainer.iteration,
+        "config": cfg.dump(),
     }
     return parts, record
 
@@ -310,6 +313,17 @@ def test_changed_settings_of_a_strategy_act_at_once(tmp_path: Path) -> None:
     cfg = make_cfg("static", TRAIN=("layer2", "head"))
     after, _ = train(cfg, tmp_path, stop=EPOCH + 2, saved=saved)
     assert after["finetune"]["trained"] == ["layer2.0", "layer2.1", "head"]
+
+
+def test_a_second_phase_may_be_made_longer_without_beginning_anew(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    keys = {"PHASE1_EPOCHS": 1, "PHASE1_PLATEAU_PATIENCE": -1}
+    saved, _ = train(make_cfg("fixed", PHASE2_EPOCHS=2, **keys), tmp_path, stop=EPOCH + 1)
+    caplog.clear()
+    with caplog.at_level("INFO"):
+        train(make_cfg("fixed", PHASE2_EPOCHS=3, **keys), tmp_path, stop=EPOCH + 2, saved=saved)
+    assert "[PARAMS]" not in caplog.text  # the epoch goes on
 
 
 def test_a_rate_that_began_otherwise_is_forgotten(tmp_path: Path) -> None:

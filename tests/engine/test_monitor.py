@@ -7,7 +7,7 @@ from torch.utils.data import DataLoader
 from alphaction.config import get_cfg
 from alphaction.engine.evaluation import OpenTestSet, monitored_metric
 from alphaction.engine.flags import Flags
-from alphaction.engine.monitor import Monitor, check_monitoring, check_periods
+from alphaction.engine.monitor import Monitor, check_monitoring, check_periods, learning_follows_metric
 from alphaction.evaluation.base import Evaluator
 from alphaction.tasks.base import Task
 from alphaction.utils.errors import ConfigError
@@ -159,3 +159,20 @@ def test_a_name_that_the_sets_are_known_not_to_give_is_found_before_the_training
     assert monitored("late", Named("mAP"), Named()) == "late"  # the second set's names are not known
     with pytest.raises(ConfigError, match=r"EARLY_STOP_PATIENCE 1: this task has no main metric"):
         monitored("", Named("mAP"), main="", waits=True)
+
+
+@pytest.mark.parametrize(
+    ("keys", "follows"),
+    [
+        ((), False),
+        (("FINETUNE.STRATEGY", "progressive"), False),
+        (("SOLVER.SCHEDULER", "plateau"), True),
+        (("FINETUNE.STRATEGY", "adaptive"), True),
+        (("FINETUNE.STRATEGY", "fixed"), True),
+        (("FINETUNE.STRATEGY", "fixed", "FINETUNE.FIXED.PHASE1_PLATEAU_PATIENCE", -1), False),
+    ],
+)
+def test_what_is_learnt_follows_the_metric_by_schedule_or_strategy(keys: tuple[object, ...], follows: bool) -> None:
+    cfg = get_cfg()
+    cfg.merge_from_list(list(keys))
+    assert learning_follows_metric(cfg) is follows

@@ -4,6 +4,7 @@ from functools import partial
 
 import pytest
 import torch
+from solver_rates import rates_of
 
 from alphaction.solver import FactorScheduler, Span
 from alphaction.solver.curves import WarmUp, multi_step
@@ -45,11 +46,11 @@ def plain(curve):
 def test_rates_are_set_at_once_and_follow_each_step():
     optimizer = make_optimizer(1.0, 10.0)
     scheduler = FactorScheduler(optimizer, plain(lambda iteration: 1 / (iteration + 1)), SPAN)
-    seen = [scheduler.rates()]
+    seen = [rates_of(scheduler)]
     for _ in range(2):
         optimizer.step()
         scheduler.step()
-        seen.append(scheduler.rates())
+        seen.append(rates_of(scheduler))
     assert seen == [[1.0, 10.0], [0.5, 5.0], [pytest.approx(1 / 3), pytest.approx(10 / 3)]]
 
 
@@ -59,7 +60,7 @@ def test_the_rate_of_an_iteration_does_not_depend_on_how_it_was_reached():
     for _ in range(61):
         stepped.step()
     jumped.jump_to(61)
-    assert stepped.rates() == jumped.rates()
+    assert rates_of(stepped) == rates_of(jumped)
 
 
 def test_the_curves_are_made_once_and_not_at_every_step():
@@ -82,7 +83,7 @@ def test_a_group_added_later_follows_the_schedule():
     scheduler = FactorScheduler(optimizer, plain(lambda iteration: 0.5), SPAN)
     optimizer.add_param_group({"params": [torch.zeros(1, requires_grad=True)], "lr": 4.0})
     scheduler.step()
-    assert scheduler.rates() == [0.5, 2.0]
+    assert rates_of(scheduler) == [0.5, 2.0]
 
 
 def test_units_have_their_factor_shape_and_start_at_once():
@@ -97,21 +98,21 @@ def test_units_have_their_factor_shape_and_start_at_once():
             "res3": UnitRate(factor=0.5, shape="warmup", start=45),
         }
     )
-    assert scheduler.rates() == pytest.approx([0.05, 0.45, 0.25, 1.0])
+    assert rates_of(scheduler) == pytest.approx([0.05, 0.45, 0.25, 1.0])
     assert [scheduler.unit_rate(unit) for unit in ("stem", "res2", "res3", "head")] == pytest.approx(
         [0.05, 0.45, 0.25, 0.5]
     )
     scheduler.jump_to(60)
-    assert scheduler.rates() == pytest.approx([0.04, 0.4, 0.5, 0.8])
+    assert rates_of(scheduler) == pytest.approx([0.04, 0.4, 0.5, 0.8])
 
 
 def test_a_constant_unit_keeps_its_rate_and_one_not_named_again_follows_the_schedule():
     scheduler = FactorScheduler(make_units(stem=1.0, head=1.0), from_start, SPAN)
     scheduler.set_units({"stem": UnitRate(factor=0.3, shape="constant")})
     scheduler.jump_to(80)
-    assert scheduler.rates() == pytest.approx([0.3, 0.2])
+    assert rates_of(scheduler) == pytest.approx([0.3, 0.2])
     scheduler.set_units({})
-    assert scheduler.rates() == pytest.approx([0.2, 0.2])
+    assert rates_of(scheduler) == pytest.approx([0.2, 0.2])
 
 
 def test_the_plain_rate_is_that_of_the_last_group_without_a_factor():
@@ -133,11 +134,11 @@ def test_a_metric_that_stands_still_lowers_the_rates_at_once_and_for_good():
     scheduler.jump_to(20)
     for value in (0.5, 0.4):
         scheduler.report(value)
-    assert scheduler.rates() == [1.0]
+    assert rates_of(scheduler) == [1.0]
     scheduler.report(0.5)
-    assert scheduler.rates() == [0.5]
+    assert rates_of(scheduler) == [0.5]
     scheduler.jump_to(19)
-    assert scheduler.rates() == [1.0]
+    assert rates_of(scheduler) == [1.0]
 
 
 def test_a_unit_that_starts_anew_forgets_the_drops_before():
@@ -146,14 +147,14 @@ def test_a_unit_that_starts_anew_forgets_the_drops_before():
         scheduler.jump_to(iteration)
         scheduler.report(0.5)
     scheduler.set_units({"stem": UnitRate(start=20)})
-    assert scheduler.rates() == [0.5, 0.25]
+    assert rates_of(scheduler) == [0.5, 0.25]
 
 
 def test_a_schedule_that_follows_no_metric_ignores_it():
     scheduler = FactorScheduler(make_units(head=1.0), drops_by_half, SPAN)
     for _ in range(5):
         scheduler.report(0.1)
-    assert not scheduler.needs_metric and scheduler.rates() == [1.0]
+    assert not scheduler.needs_metric and rates_of(scheduler) == [1.0]
 
 
 def follows_metric(metric):
@@ -177,11 +178,11 @@ def test_a_resumed_schedule_goes_on_exactly(tmp_path):
     for scheduler in (whole, resumed):
         scheduler.set_units({"stem": UnitRate(0.5, "schedule", 12)})
     resumed.load_state_dict(torch.load(tmp_path / "state.pth", weights_only=True))
-    assert resumed.rates() == whole.rates() == [0.25, 0.5]
+    assert rates_of(resumed) == rates_of(whole) == [0.25, 0.5]
     for scheduler in (whole, resumed):
         scheduler.jump_to(50)
         scheduler.report(0.1)  # the second bad one since the drop
-    assert resumed.rates() == whole.rates() == [0.125, 0.25]
+    assert rates_of(resumed) == rates_of(whole) == [0.125, 0.25]
     assert resumed.state_dict() == whole.state_dict()
 
 
@@ -189,19 +190,19 @@ def test_another_metric_keeps_the_rates_and_begins_to_count_anew():
     other = follows_metric("loss min")
     other.set_units({"stem": UnitRate(0.5, "schedule", 12)})
     other.load_state_dict(with_a_history().state_dict())
-    assert other.rates() == [0.25, 0.5]
+    assert rates_of(other) == [0.25, 0.5]
     for value in (0.1, 0.1):
         other.report(value)
-    assert other.rates() == [0.25, 0.5]
+    assert rates_of(other) == [0.25, 0.5]
 
 
 def test_the_iteration_alone_is_a_state_of_an_older_run():
     new = FactorScheduler(make_optimizer(0.2), plain(partial(multi_step, milestones=(20,), gamma=0.1)), SPAN)
     new.load_state_dict({"iteration": 15})
-    assert new.rates() == [0.2]
+    assert rates_of(new) == [0.2]
     for _ in range(5):
         new.step()
-    assert new.rates() == pytest.approx([0.02])
+    assert rates_of(new) == pytest.approx([0.02])
 
 
 def test_a_span_has_at_least_one_iteration():

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from solver_rates import rates_of
 from torch import nn
 
 from alphaction.config import get_cfg
@@ -26,5 +27,5 @@ def test_rates_fall_where_those_of_torch_fall(mode, patience, min_delta):
         scheduler.step()
         scheduler.report(value)
         expected.step(value)
-        assert scheduler.rates() == pytest.approx([optimizer.param_groups[0]["lr"]], rel=1e-12)
+        assert rates_of(scheduler) == pytest.approx([optimizer.param_groups[0]["lr"]], rel=1e-12)
     assert scheduler.plain_rate() < 1

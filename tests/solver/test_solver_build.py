@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from solver_rates import rates_of
 from torch import nn
 
 from alphaction.config import get_cfg
@@ -31,7 +32,7 @@ def rates_at(cfg, iterations, **options):
     rates = []
     for iteration in iterations:
         scheduler.jump_to(iteration)
-        rates += scheduler.rates()
+        rates += rates_of(scheduler)
     return rates
 
 
@@ -147,7 +148,7 @@ def test_plateau_reads_its_keys():
     rates = []
     for value in (1.0, 0.9, 0.9, 0.9, 0.95, 0.95):
         scheduler.report(value)
-        rates += scheduler.rates()
+        rates += rates_of(scheduler)
     assert scheduler.needs_metric and rates == pytest.approx([0.1, 0.1, 0.1, 0.05, 0.05, 0.03])
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from solver_rates import rates_of
 
 from alphaction.config import load_cfg
 from alphaction.modeling import build_detector
@@ -36,7 +37,7 @@ def test_released_baselines_have_the_golden_rates_at_their_first_iteration(confi
     expected = GOLDEN[config]
     assert settings(optimizer) == golden_settings(expected)
     assert {g["momentum"] for g in optimizer.param_groups} == {expected["solver"]["MOMENTUM"]}
-    assert scheduler.rates() == pytest.approx(expected["lr_iter0"], rel=1e-12)
+    assert rates_of(scheduler) == pytest.approx(expected["lr_iter0"], rel=1e-12)
     found = {name: (g["initial_lr"], g["weight_decay"]) for g in optimizer.param_groups for name in g["names"]}
     assert found.keys() == dict(model.named_parameters()).keys()
     for name, (rate, decay) in expected["examples"].items():

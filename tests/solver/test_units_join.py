@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from solver_rates import rates_of
 from torch import nn
 
 from alphaction.config import load_cfg
@@ -35,7 +36,7 @@ def build(cfg):
     return model, optimizer, build_scheduler(cfg, optimizer, epoch_length=EPOCH)
 
 
-def rates_of(optimizer, unit):
+def unit_rates_of(optimizer, unit):
     return [group["lr"] for group in optimizer.param_groups if group["unit"] == unit]
 
 
@@ -53,7 +54,9 @@ def test_a_unit_that_joins_the_schedule_has_the_rate_of_the_others_times_its_fac
     advance(scheduler, JOINS)
     scheduler.set_units({"stem": UnitRate(factor=0.1)})
     while scheduler.iteration < LENGTH:
-        for stem, head in zip(sorted(set(rates_of(optimizer, "stem"))), rates_of(optimizer, "head"), strict=True):
+        for stem, head in zip(
+            sorted(set(unit_rates_of(optimizer, "stem"))), unit_rates_of(optimizer, "head"), strict=True
+        ):
             assert stem == pytest.approx(0.1 * head, rel=1e-12)
         assert scheduler.unit_rate("stem") == pytest.approx(0.1 * scheduler.unit_rate("head"), rel=1e-12)
         advance(scheduler, scheduler.iteration + 1)
@@ -64,9 +67,9 @@ def test_a_unit_that_starts_anew_has_the_rates_of_a_fresh_schedule_over_the_rest
     cfg = make_cfg("SOLVER.SCHEDULER", name)
     _, optimizer, scheduler = build(cfg)
     advance(scheduler, JOINS)
-    before = rates_of(optimizer, "head")
+    before = unit_rates_of(optimizer, "head")
     scheduler.set_units({"stem": UnitRate(start=JOINS)})
-    assert rates_of(optimizer, "head") == before
+    assert unit_rates_of(optimizer, "head") == before
     fresh_cfg = make_cfg("SOLVER.SCHEDULER", name, "SOLVER.STEPS", str((30 - JOINS, 45 - JOINS)))
     drops = tuple(drop - JOINS for drop in range(2 * EPOCH, LENGTH, EPOCH) if drop > JOINS)
     fresh = SCHEDULERS.get(name)(fresh_cfg.SOLVER, Span(0, LENGTH - JOINS, EPOCH, drops))
@@ -94,7 +97,7 @@ def test_a_resumed_run_has_the_same_rates_to_its_end(name):
     advance(whole[2], JOINS)
     resumed[2].load_state_dict(whole[2].state_dict())
     while whole[2].iteration < LENGTH:
-        assert resumed[2].rates() == whole[2].rates()
+        assert rates_of(resumed[2]) == rates_of(whole[2])
         for _, _, scheduler in (whole, resumed):
             advance(scheduler, scheduler.iteration + 1)
 
