@@ -5,7 +5,7 @@ import logging
 import sys
 from collections.abc import Callable
 
-from alphaction.engine.launch import rank_from_env
+from alphaction.engine.launch import end_group_threads, rank_from_env
 from alphaction.utils.errors import LocalError, UserError
 
 logger = logging.getLogger(__name__)
@@ -40,6 +40,8 @@ def run_tool(work: Callable[[], None]) -> int:
     except KeyboardInterrupt:
         _say("Interrupted.", logging.WARNING)
         return 130
+    finally:
+        end_group_threads()
     return 0
 
 

@@ -1,5 +1,6 @@
 """From the environment that torchrun sets to a device and a process group, and back down."""
 
+import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,6 +55,17 @@ def launched(device_name: str) -> Iterator[Process]:
     finally:
         if dist.is_initialized():
             dist.destroy_process_group()
+
+
+def end_group_threads() -> None:
+    """Ends the threads of a left process group, as the last thing of a process, when no run is referred to any more.
+
+    Leaving a group of gloo does not end its threads while models and memories still refer to it. One of them that lets
+    go of its last tensors while the interpreter shuts down aborts the process, with all its work done
+    (https://github.com/pytorch/pytorch/issues/190489; this can go with the torch versions that have it).
+    """
+    if world_size_from_env() > 1:
+        gc.collect()
 
 
 def _join_group(backend: str) -> None:

@@ -1,6 +1,7 @@
 """Two processes on the CPU (gloo): equal weights, and the scores of one process."""
 
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,14 @@ def trained(tmp_path_factory: pytest.TempPathFactory, tiny_words: list[str]) -> 
 def test_both_ranks_have_the_same_weights(trained: Path) -> None:
     assert_same_weights(trained / "rank0.pth", trained / "rank1.pth")
     assert_same_weights(trained / "rank0.pth", trained / "run/model_final.pth")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are listed in /proc")
+def test_no_thread_of_the_group_outlives_the_run(trained: Path) -> None:
+    """One that lets go of a tensor while Python shuts down would abort the process after all its work."""
+    for rank in range(2):
+        names = (trained / f"threads{rank}.txt").read_text().split()
+        assert names and [name for name in names if "gloo" in name] == []
 
 
 def test_one_and_two_processes_give_the_same_scores(trained: Path, tiny_words: list[str], tmp_path: Path) -> None:
