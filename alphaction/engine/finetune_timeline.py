@@ -42,13 +42,16 @@ def describe_timeline(
         event = _enter(fine_tuning, scheduler, epoch, iteration, goes_on=iteration > epoch * epoch_iters)
         is_shown = num_epochs <= _MOST_ROWS or event.is_change or epoch in (first, end - 1)
         if is_shown:
-            changes = [f"+{name}" for name in event.released] + [f"-{name}" for name in event.frozen]
+            shortest = fine_tuning.layout.shortest
+            changes = [f"+{name}" for name in shortest(event.released)] + [
+                f"-{name}" for name in shortest(event.frozen)
+            ]
             counts = parameter_counts(fine_tuning)
             rows.append(
                 (
                     epoch,
                     iteration,
-                    " ".join(changes if epoch > first else [*event.trained, *changes]),
+                    " ".join(changes if epoch > first else [*shortest(event.trained), *changes]),
                     f"{counts['total_trainable']:,}",
                     f"{counts['backbone_trainable']:,}",
                     *_rates(fine_tuning, scheduler, base_lr),

@@ -71,6 +71,15 @@ class ModelLayout:
         chosen = {unit for name in names for unit in self._meant(name, key)}
         return tuple(name for name in self.names if name in chosen)
 
+    def shortest(self, names: Collection[str]) -> tuple[str, ...]:
+        """Returns names that stand for the same units, in the model's order: "backbone" and whole layers where it has
+        all of their units."""
+        if len(self.backbone) > 1 and set(self.backbone) <= set(names):
+            return (BACKBONE, *(name for name in self.heads if name in names))
+        whole = {layer for layer in self._layers() if set(self.resolve([layer], "")) <= set(names)}
+        shown = (self.layer_of(name) if self.layer_of(name) in whole else name for name in self.names if name in names)
+        return tuple(dict.fromkeys(shown))
+
     def num_parameters(self, names: Collection[str]) -> int:
         return sum(unit.num_parameters() for unit in self.units if unit.name in names)
 

@@ -13,12 +13,12 @@ class Unit:
     """A named part of a model, from input to head, that fine-tuning freezes and releases as a whole.
 
     Attributes:
-        name: ``stem``, ``res2`` .. ``res5``, ``layer4.1``, ``blocks.15`` or ``head``.
+        name: ``stem``, ``res5.2``, ``layer4.1``, ``blocks.15`` or ``head``.
         modules: qualified module name (relative to the model that publishes the unit) -> module. All parameters
             and buffers below these modules belong to the unit, and to no other one.
         kind: ``stem`` is what the input meets first, ``block`` one of the parts that are released one after the
             other, ``norm`` a normalisation behind the last block, ``head`` what is new for the task.
-        layer: the larger part that the unit is a block of, such as ``layer4``; "" where the unit is one itself.
+        layer: the larger part that the unit is a block of, such as ``res5``; "" where the unit is one itself.
     """
 
     name: str

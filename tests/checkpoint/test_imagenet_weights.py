@@ -98,7 +98,7 @@ def test_resnet50_fills_every_convolution_and_norm_of_the_configured_detector(tm
 
 
 def test_non_local_blocks_are_in_no_2d_file_and_are_not_left_out_silently(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match=r"does not fill res3 completely(.|\n)*nonlocal_1"):
+    with pytest.raises(CheckpointError, match=r"does not fill res3.1, res3.3 completely(.|\n)*nonlocal_1"):
         load_like_resnet50(tmp_path / "w.pth", ("MODEL.BACKBONE.I3D.CONV3_NONLOCAL", "True"))
 
 

@@ -38,11 +38,22 @@ def test_units_have_the_published_sizes(backbone: str) -> None:
 def test_slowfast_has_the_published_size() -> None:
     layout = layout_of("Slowfast-Resnet50")
     assert layout.num_parameters(layout.backbone) == 33_557_752
+    assert layout.num_parameters(layout.resolve(["res5"], "KEY")) == 21_443_328
+    assert [layout.num_parameters([name]) for name in ("res5.0", "res5.1")] == [8_117_504, 6_662_912]
 
 
-@pytest.mark.parametrize("backbone", ["Slowfast-Resnet50", "I3D-Resnet50", "Slowfast-Tiny"])
-def test_residual_stages_are_the_units_of_slowfast_and_i3d(backbone: str) -> None:
+@pytest.mark.parametrize("backbone", ["Slowfast-Resnet50", "I3D-Resnet50"])
+def test_residual_blocks_are_the_units_of_slowfast_and_i3d(backbone: str) -> None:
     layout = layout_of(backbone)
+    depths = {"res2": 3, "res3": 4, "res4": 6, "res5": 3}
+    blocks = [f"{layer}.{index}" for layer, depth in depths.items() for index in range(depth)]
+    assert layout.names == ("stem", *blocks, "head")
+    assert layout.releasable(by_block=True) == [(name,) for name in reversed(blocks)]
+    assert layout.releasable(by_block=False)[0] == ("res5.0", "res5.1", "res5.2")
+
+
+def test_a_layer_of_one_block_is_a_unit_by_itself() -> None:
+    layout = layout_of("Slowfast-Tiny")
     assert layout.names == ("stem", "res2", "res3", "res4", "res5", "head")
     assert layout.releasable(by_block=True) == [("res5",), ("res4",), ("res3",), ("res2",)]
 
@@ -59,6 +70,15 @@ def test_names_of_units_layers_and_groups_are_understood() -> None:
     assert layout.resolve(["head", "layer4", "layer3.1"], "KEY") == ("layer3.1", "layer4.0", "layer4.1", "head")
     assert layout.resolve(["all"], "KEY") == layout.names
     assert layout.resolve(["backbone"], "KEY") == layout.names[:-1]
+
+
+def test_whole_layers_and_the_whole_backbone_have_a_shorter_name() -> None:
+    layout = layout_of("R3D-18")
+    assert layout.shortest(("layer3.1", "layer4.0", "layer4.1", "head")) == ("layer3.1", "layer4", "head")
+    assert layout.shortest(layout.names) == ("backbone", "head")
+    assert layout.shortest(()) == ()
+    for names in (layout.names, layout.backbone[2:], layout.heads):
+        assert layout.resolve(layout.shortest(names), "KEY") == names
 
 
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:

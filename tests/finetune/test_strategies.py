@@ -57,7 +57,9 @@ def test_static_refuses_to_train_nothing() -> None:
     [
         ("R3D-18", ["", "layer4.1", "layer4.0", "", ""]),
         ("MViT-V1-B", ["", "blocks.15", "blocks.14", "blocks.13", "blocks.12", ""]),
-        ("Slowfast-Resnet50", ["", "res5", "", ""]),
+        ("Slowfast-Resnet50", ["", "res5.2", "res5.1", "res5.0", ""]),
+        ("I3D-Resnet50", ["", "res5.2", "res5.1", "res5.0", "res4.5", ""]),
+        ("Slowfast-Tiny", ["", "res5", "", ""]),
     ],
 )
 def test_early_gradual_freezes_one_epoch_and_releases_a_block_in_each_after_it(
@@ -74,6 +76,7 @@ def test_early_gradual_freezes_one_epoch_and_releases_a_block_in_each_after_it(
         ("R2Plus1D-18", 0.5, 23_495_524),
         ("MViT-V1-B", 0.5, 18_635_616),
         ("MViT-V2-S", 0.5, 17_192_064),
+        ("Slowfast-Resnet50", 0.5, 21_443_328),
         ("R3D-18", 0.3, 14_157_824),
         ("MC3-18", 0.3, 4_720_640),
         ("R2Plus1D-18", 0.3, 14_162_432),

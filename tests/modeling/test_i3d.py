@@ -62,13 +62,9 @@ def test_nonlocal_blocks_take_their_norm_from_their_own_keys(make_cfg: Callable)
 
 def test_units_name_the_network_itself(make_cfg: Callable) -> None:
     units = {unit.name: list(unit.modules) for unit in build(make_cfg, "I3D-Resnet50").stages()}
-    assert units == {
-        "stem": ["conv1", "bn1"],
-        "res2": ["res_nl1"],
-        "res3": ["res_nl2"],
-        "res4": ["res_nl3"],
-        "res5": ["res_nl4"],
-    }
+    assert len(units) == 17
+    assert units["stem"] == ["conv1", "bn1"]
+    assert units["res5.2"] == ["res_nl4.res_2"]
 
 
 def test_the_slow_clip_does_not_matter() -> None:

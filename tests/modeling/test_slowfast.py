@@ -49,11 +49,24 @@ def test_the_width_of_a_fast_pathway_that_is_off_does_not_matter(make_cfg: Calla
     build_backbone(make_cfg(f"{SLOWFAST}.FAST.ACTIVE", False, f"{SLOWFAST}.BETA", 0.0))
 
 
-def test_lateral_connections_belong_to_the_stage_they_read(make_cfg: Callable) -> None:
-    units = {unit.name: list(unit.modules) for unit in build_backbone(make_cfg()).stages()}
+def build_resnet50(make_cfg: Callable, *opts: object) -> nn.Module:
+    with torch.device("meta"):
+        return build_backbone(make_cfg("MODEL.BACKBONE.CONV_BODY", "Slowfast-Resnet50", *opts))
+
+
+def test_lateral_connections_belong_to_the_block_they_read(make_cfg: Callable) -> None:
+    units = {unit.name: list(unit.modules) for unit in build_resnet50(make_cfg).stages()}
     assert units["stem"] == ["slow.conv1", "slow.bn1", "fast.conv1", "fast.bn1", "fast.Tconv1"]
-    assert units["res4"] == ["slow.res_nl3", "fast.res_nl3", "fast.Tconv4"]
-    assert units["res5"] == ["slow.res_nl4", "fast.res_nl4"]
+    assert units["res4.4"] == ["slow.res_nl3.res_4", "fast.res_nl3.res_4"]
+    assert units["res4.5"] == ["slow.res_nl3.res_5", "fast.res_nl3.res_5", "fast.Tconv4"]
+    assert units["res5.2"] == ["slow.res_nl4.res_2", "fast.res_nl4.res_2"]
+
+
+def test_a_non_local_block_belongs_to_the_block_in_front_of_it(make_cfg: Callable) -> None:
+    backbone = build_resnet50(make_cfg, f"{SLOWFAST}.FAST.CONV3_NONLOCAL", True)
+    units = {unit.name: list(unit.modules) for unit in backbone.stages()}
+    assert units["res3.1"] == ["slow.res_nl2.res_1", "fast.res_nl2.res_1", "fast.res_nl2.nonlocal_1"]
+    assert units["res3.2"] == ["slow.res_nl2.res_2", "fast.res_nl2.res_2"]
 
 
 def test_keys_of_the_batch_norm_are_used(make_cfg: Callable) -> None:

@@ -146,3 +146,12 @@ class ResStage(nn.Module):
         for block in self.children():
             x = block(x)
         return x
+
+    def blocks(self) -> list[dict[str, nn.Module]]:
+        """Returns for each residual block its name and module, and those of the non-local block behind it."""
+        blocks: list[dict[str, nn.Module]] = []
+        for name, module in self.named_children():
+            if isinstance(module, ResBlock):
+                blocks.append({})
+            blocks[-1][name] = module
+        return blocks

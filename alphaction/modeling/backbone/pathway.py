@@ -1,6 +1,8 @@
 """One pathway: a 3D residual network from a specification."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
+from typing import TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -11,7 +13,10 @@ from alphaction.modeling.backbone.blocks import EXPANSION, NormSpec, ResBlock, R
 from alphaction.modeling.backbone.specs import PathwaySpec, StageSpec
 from alphaction.structures.unit import Unit
 
-UNIT_NAMES = ("stem", "res2", "res3", "res4", "res5")
+STEM = "stem"
+LAYERS = (STEM, "res2", "res3", "res4", "res5")
+# (layer, position in it) -> {module name: module}, from input to output.
+UnitModules: TypeAlias = dict[tuple[str, int], dict[str, nn.Module]]
 
 
 class ResNet3d(nn.Module):
@@ -45,9 +50,9 @@ class ResNet3d(nn.Module):
         x = F.relu(self.bn1(self.conv1(x)), inplace=True)
         return F.max_pool3d(x, kernel_size=(self.stem_pool, 3, 3), stride=(self.stem_pool, 2, 2))
 
-    def res_stages(self) -> list[nn.Module]:
+    def res_stages(self) -> list[ResStage]:
         """Returns res2, res3, res4, res5."""
-        return [getattr(self, f"res_nl{index}") for index in range(1, len(UNIT_NAMES))]
+        return [getattr(self, f"res_nl{index}") for index in range(1, len(LAYERS))]
 
     def run(self, x: Tensor, laterals: Sequence[Tensor] = ()) -> Tensor:
         """Returns [N, dim_out, T', H/16, W/16] of [N, 3, T, H, W].
@@ -63,11 +68,12 @@ class ResNet3d(nn.Module):
             x = stage(torch.cat([x, laterals[index]], dim=1) if laterals else x)
         return x
 
-    def unit_modules(self) -> dict[str, dict[str, nn.Module]]:
-        """Returns unit name -> {module name: module}; together they hold every parameter once."""
-        units: dict[str, dict[str, nn.Module]] = {"stem": {"conv1": self.conv1, "bn1": self.bn1}}
-        for index, (unit, stage) in enumerate(zip(UNIT_NAMES[1:], self.res_stages(), strict=True), start=1):
-            units[unit] = {f"res_nl{index}": stage}
+    def unit_modules(self) -> UnitModules:
+        """Returns the modules of each unit; together they hold every parameter once."""
+        units: UnitModules = {(STEM, 0): {"conv1": self.conv1, "bn1": self.bn1}}
+        for number, (layer, stage) in enumerate(zip(LAYERS[1:], self.res_stages(), strict=True), start=1):
+            for index, modules in enumerate(stage.blocks()):
+                units[layer, index] = {f"res_nl{number}.{name}": module for name, module in modules.items()}
         return units
 
 
@@ -79,9 +85,18 @@ class Pathway(ResNet3d):
         return self.run(x, laterals)
 
 
-def make_units(modules: Mapping[str, dict[str, nn.Module]]) -> list[Unit]:
-    """Returns the units of the modules that :meth:`ResNet3d.unit_modules` gives, of one pathway or of several."""
-    return [Unit(name, named, kind="stem" if name == UNIT_NAMES[0] else "block") for name, named in modules.items()]
+def make_units(modules: UnitModules) -> list[Unit]:
+    """Returns the units of the modules that :meth:`ResNet3d.unit_modules` gives, of one pathway or of several.
+
+    A block is a unit, named by its layer and its position; a layer of one block is a unit by itself.
+    """
+    depths = Counter(layer for layer, _ in modules)
+    return [
+        Unit(f"{layer}.{index}", named, layer=layer)
+        if depths[layer] > 1
+        else Unit(layer, named, kind="stem" if layer == STEM else "block")
+        for (layer, index), named in modules.items()
+    ]
 
 
 def _make_stage(

@@ -6,7 +6,7 @@ from yacs.config import CfgNode
 from alphaction.layers.nonlocal_block import NonLocalSpec
 from alphaction.modeling.backbone.base import Backbone, Features
 from alphaction.modeling.backbone.blocks import NormSpec
-from alphaction.modeling.backbone.pathway import UNIT_NAMES, Pathway, make_units
+from alphaction.modeling.backbone.pathway import LAYERS, Pathway, UnitModules, make_units
 from alphaction.modeling.backbone.specs import (
     PathwaySpec,
     StageSpec,
@@ -102,10 +102,12 @@ class FastPathway(Pathway):
             x = stage(x)
         return x, laterals
 
-    def unit_modules(self) -> dict[str, dict[str, nn.Module]]:
+    def unit_modules(self) -> UnitModules:
+        """Returns the modules of each unit; a lateral connection belongs to the block whose output it reads."""
         units = super().unit_modules()
-        for index, unit in enumerate(UNIT_NAMES[:-1], start=1):
-            units[unit][f"Tconv{index}"] = getattr(self, f"Tconv{index}")
+        last_of = {layer: (layer, index) for layer, index in units}
+        for number, layer in enumerate(LAYERS[:-1], start=1):
+            units[last_of[layer]][f"Tconv{number}"] = getattr(self, f"Tconv{number}")
         return units
 
 
@@ -154,10 +156,10 @@ class SlowFast(Backbone):
         return Features(self.slow(slow, laterals), fast_map)
 
     def stages(self) -> list[Unit]:
-        units: dict[str, dict[str, nn.Module]] = {name: {} for name in UNIT_NAMES}
+        units: UnitModules = {}
         for prefix, pathway in self._pathways().items():
-            for name, modules in pathway.unit_modules().items():
-                units[name].update({f"{prefix}.{key}": module for key, module in modules.items()})
+            for place, modules in pathway.unit_modules().items():
+                units.setdefault(place, {}).update({f"{prefix}.{name}": module for name, module in modules.items()})
         return make_units(units)
 
     def _pathways(self) -> dict[str, Pathway]:
