@@ -13,6 +13,7 @@ from yacs.config import CfgNode
 import alphaction.tasks
 from alphaction.config import load_cfg
 from alphaction.config.check import check_cfg
+from alphaction.config.idle_settings import idle_settings
 from alphaction.config.load import option_keys
 from alphaction.config.scaling import describe_scaling, scale_schedule
 from alphaction.dataset.box_threshold import BoxThreshold
@@ -80,6 +81,8 @@ def resolve_config(flags: Flags, *, needs: Sequence[str] = (), trains: bool = Fa
     check_cfg(scaled, world_size_from_env(), needs=needs, trains=trains)
     cfg = task_class.resolve_config(scaled)
     check_cfg(cfg, world_size_from_env(), trains=trains)
+    for sentence in idle_settings(cfg) if trains else ():
+        logger.warning("%s", sentence)
     cfg.freeze()
     return ResolvedConfig(cfg, task_class, describe_scaling(given, scaled, typed))
 
