@@ -5,7 +5,8 @@ import logging
 from alphaction.config.load import changed_keys
 from alphaction.engine.assembly import Run, make_solver, restore_fine_tuning
 from alphaction.engine.finetune_timeline import describe_timeline
-from alphaction.engine.setup import TrainingData, describe_parameters, describe_schedule, open_training_data
+from alphaction.engine.monitor import keys_that_look
+from alphaction.engine.setup import TrainingData, describe_parameters, describe_schedule
 from alphaction.finetune import needs_epoch_metric
 from alphaction.utils.env import describe_environment
 from alphaction.utils.logger import format_table
@@ -34,19 +35,18 @@ def describe_run(run: Run, scaling: str, data: TrainingData | None) -> None:
     _warn_of_short_run(run, max_iter, data.finetune_epoch if data else 0)
 
 
-def describe_dry_run(run: Run, scaling: str) -> None:
-    """Logs what a training would begin with, and its epochs where the config speaks of epochs.
+def dry_run_needs_data(run: Run) -> bool:
+    """Returns whether a dry run has to read annotations: for the length of an epoch, or the name of a metric."""
+    return run.fine_tuning.name != "none" or bool(run.cfg.SOLVER.MAX_EPOCHS) or bool(keys_that_look(run.cfg))
 
-    Raises:
-        UserError: the annotations of the training sets, whose number of clips makes an epoch, cannot be used.
-    """
+
+def describe_dry_run(run: Run, scaling: str, data: TrainingData | None) -> None:
+    """Logs what a training would begin with, and its epochs where its data are open."""
     fine_tuning, base_lr = run.fine_tuning, run.cfg.SOLVER.BASE_LR
-    if fine_tuning.name == "none" and not run.cfg.SOLVER.MAX_EPOCHS:
-        describe_run(run, scaling, None)
+    describe_run(run, scaling, data)
+    if data is None:
         logger.info("Dry run: the videos and annotations were not read, nothing was trained or written.")
         return
-    data = open_training_data(run.cfg, run.task)
-    describe_run(run, scaling, data)
     _, scheduler = make_solver(run, data)
     start = 0
     if run.parts is not None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from alphaction.config.load import dump_cfg, option_keys
 from alphaction.engine.assembly import Run, make_mean, make_monitor, make_trainer, prepare_run, save_best, save_run
-from alphaction.engine.describe import describe_dry_run, describe_run
+from alphaction.engine.describe import describe_dry_run, describe_run, dry_run_needs_data
 from alphaction.engine.ema import AverageWeights
 from alphaction.engine.evaluation import OpenTestSet, evaluate, monitored_metric, open_test_sets
 from alphaction.engine.finetuning import FinetunePhases
@@ -42,13 +42,16 @@ def train(flags: Flags) -> None:
     check_monitoring(resolved.cfg, flags)
     with launched(resolved.cfg.DEVICE) as process:
         run = prepare_run(resolved, flags, process)
-        if flags.dry_run:
-            describe_dry_run(run, resolved.scaling)
+        if flags.dry_run and not dry_run_needs_data(run):
+            describe_dry_run(run, resolved.scaling, None)
             return
         data = open_training_data(run.cfg, run.task)
         check_periods(run.cfg, _evaluation_periods(run, data), data.max_iter)
         test_sets = open_test_sets(run.cfg, run.task, process, data.dataset) if evaluates else []
         monitored = monitored_metric(run.cfg, run.task, test_sets)
+        if flags.dry_run:
+            describe_dry_run(run, resolved.scaling, data)
+            return
         setup_logger(run.cfg.OUTPUT_DIR, process.rank)
         run.checkpointer.remove_leftovers()
         if process.rank == 0:

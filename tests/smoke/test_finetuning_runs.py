@@ -79,6 +79,12 @@ def test_the_dry_run_shows_every_epoch(tiny_words: list[str], tmp_path: Path) ->
     assert not (tmp_path / "dry").exists()
 
 
+def test_the_dry_run_finds_a_metric_that_no_evaluation_gives(tiny_words: list[str], tmp_path: Path) -> None:
+    words = (*tiny_words, "SOLVER.SAVE_BEST", "True", "SOLVER.MONITOR", "mAp", "OUTPUT_DIR", str(tmp_path / "dry"))
+    said = run_tool("train_net.py", "--dry-run", *words, expect=2)
+    assert 'SOLVER.MONITOR: no evaluation gives "mAp"' in said and not (tmp_path / "dry").exists()
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
