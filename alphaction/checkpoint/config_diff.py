@@ -10,7 +10,7 @@ from alphaction.config import get_cfg
 from alphaction.utils.errors import CheckpointError
 from alphaction.utils.logger import format_table
 
-_SECTIONS = ("MODEL", "DATASETS", "INPUT", "SOLVER", "FINETUNE")
+_SECTIONS = ("MODEL", "DATASETS", "INPUT", "SOLVER", "FINETUNE", "TEST")
 # Of the loader, what decides which clips come in which batch.
 _OF_LOADER = ("SAMPLING", "REPEAT_THRESHOLD", "ASPECT_RATIO_GROUPING")
 # What a resumed run may set anew: it decides when something is written or shown, not what is learnt. The weights
@@ -29,13 +29,16 @@ _FREE = {
     "SOLVER.EARLY_STOP_PATIENCE",
     "SOLVER.EARLY_STOP_MIN_DELTA",
 }
-# Free as well, unless schedule or strategy follow the metric.
+# Free as well, unless schedule or strategy follow the metric, as is how the test is made then.
 _METRIC = {"SOLVER.MONITOR", "SOLVER.MONITOR_MODE"}
+_FREE_OF_TEST = {"TEST.VIDEOS_PER_BATCH"}
+# A schedule of this name counts the evaluations.
+_METRIC_SCHEDULES = {"plateau"}
 _MAY_GROW = {"SOLVER.MAX_ITER", "SOLVER.MAX_EPOCHS", "FINETUNE.FIXED.PHASE2_EPOCHS"}
 # A schedule of this name stretches over the whole run: a longer run means other rates from the start.
 _WHOLE_RUN_SCHEDULES = {"half_period_cosine", "polynomial", "one_cycle"}
 # What --adjust-lr lets differ, and what not even then: one optimizer cannot go on with the state of another.
-_ADJUSTABLE = ("SOLVER.", "FINETUNE.")
+_ADJUSTABLE = ("SOLVER.", "FINETUNE.", "TEST.")
 _NOT_ADJUSTABLE = {"SOLVER.OPTIMIZER"}
 _ABSENT = "(not set)"
 
@@ -43,24 +46,28 @@ _ABSENT = "(not set)"
 def compare_configs(saved_text: str, current_text: str, *, follows_metric: bool = False) -> list[tuple[str, Any, Any]]:
     """Returns (key, saved value, current value) of the keys that would make a resumed run another run.
 
-    Compared are MODEL, DATASETS, INPUT, SOLVER, FINETUNE and the loader's sampling of two dumped configs (YAML).
-    MODEL.WEIGHT and how it is read may differ, and what decides only when something is written, kept or ended; the
-    length of the run may grow, unless the schedule depends on it. A key that did not exist yet when the run was saved
-    had the default of today.
+    Compared are MODEL, DATASETS, INPUT, SOLVER, FINETUNE and the loader's sampling of two dumped configs (YAML), and
+    TEST where something is learnt from its outcome. MODEL.WEIGHT and how it is read may differ, and what decides only
+    when something is written, kept or ended; the length of the run may grow, unless the schedule depends on it. A key
+    that did not exist yet when the run was saved had the default of today.
 
     Args:
         saved_text: the config of the run to continue.
         current_text: the config of this start.
-        follows_metric: what is learnt depends on the monitored metric, which may not change then.
+        follows_metric: what is learnt depends on the monitored metric, which may not change then; nor may the way in
+            which it is found.
     """
     current, defaults = _flat(current_text), _flat(get_cfg().dump())
     saved = {key: defaults[key] for key in current.keys() & defaults.keys()} | _flat(saved_text)
-    free = _FREE if follows_metric else _FREE | _METRIC
+    free = (_FREE | _FREE_OF_TEST) if follows_metric else _FREE | _METRIC
+    if current.get("SOLVER.SCHEDULER") in _METRIC_SCHEDULES:
+        free = free - {"SOLVER.EVAL_PERIOD"}
     return [
         (key, saved.get(key, _ABSENT), current.get(key, _ABSENT))
         for key in sorted(saved.keys() | current.keys())
         if saved.get(key, _ABSENT) != current.get(key, _ABSENT)
         and key not in free
+        and (follows_metric or not key.startswith("TEST."))
         and not _may_grow(key, saved, current)
     ]
 
@@ -80,7 +87,7 @@ def check_same_run(
         current_text: the dumped config of this start.
         output_dir: the folder, for the message.
         adjust_lr: SOLVER and FINETUNE may differ, because rates, schedule and strategy are to come from the current
-            config; SOLVER.OPTIMIZER may not.
+            config, and TEST; SOLVER.OPTIMIZER may not.
         follows_metric: see :func:`compare_configs`.
 
     Raises:

@@ -61,7 +61,6 @@ def build_scheduler(
         Span(0, max_iter or solver.MAX_ITER, epoch_length),
         make_warm_up=partial(build_warm_up, solver),
         plateau=_make_plateau(solver) if solver.SCHEDULER in METRIC_SCHEDULES else None,
-        metric=f"{solver.MONITOR} {solver.MONITOR_MODE}",
     )
 
 
@@ -70,4 +69,5 @@ def _make_plateau(solver: Any) -> Plateau:
         patience=solver.PLATEAU_PATIENCE + 1,
         min_improvement=solver.PLATEAU_MIN_DELTA,
         smaller_is_better=solver.MONITOR_MODE == "min",
+        metric=solver.MONITOR,
     )

@@ -28,8 +28,6 @@ class FactorScheduler:
         span: of the whole run.
         make_warm_up: gives the warm-up alone; without it there is none.
         plateau: for a schedule that follows a metric, what says when to lower the rate.
-        metric: what the plateau is one of, and whether it is to rise or to fall; a saved state of another metric is not
-            continued.
     """
 
     def __init__(
@@ -40,7 +38,6 @@ class FactorScheduler:
         *,
         make_warm_up: MakeFactor | None = None,
         plateau: Plateau | None = None,
-        metric: str = "",
     ) -> None:
         self.optimizer = optimizer
         self._makers: dict[RateShape, MakeFactor] = {
@@ -49,8 +46,9 @@ class FactorScheduler:
             "constant": _always_one,
         }
         self._span = span
-        self._plateau, self._metric = plateau, metric
+        self._plateau = plateau
         self._units: dict[str, UnitRate] = {}
+        self._planned_ends: dict[int, int] = {}
         self._made: dict[tuple[RateShape, int], LrFactor] = {}
         self.jump_to(0)
 
@@ -91,7 +89,9 @@ class FactorScheduler:
         rate = self._units.get(unit, _PLAIN)
         key = (rate.shape, rate.start)
         if key not in self._made:
-            self._made[key] = self._makers[rate.shape](replace(self._span, start=rate.start))
+            planned_end = self._planned_ends.setdefault(rate.start, self._span.max_iter)
+            span = replace(self._span, start=rate.start, planned_end=planned_end)
+            self._made[key] = self._makers[rate.shape](span)
         return rate.factor * self._made[key](self.iteration)
 
     def plain_rate(self) -> float:
@@ -109,15 +109,16 @@ class FactorScheduler:
         return {
             "iteration": self.iteration,
             "drops": list(self._span.drops),
-            "plateau": {"metric": self._metric, **self._plateau.state_dict()} if self._plateau else None,
+            "planned_ends": dict(self._planned_ends),
+            "plateau": self._plateau.state_dict() if self._plateau else None,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Jumps this schedule to the saved iteration; a state of an older run may hold that alone."""
+        self._planned_ends = dict(state.get("planned_ends", {}))
         self._set_drops(tuple(state.get("drops", ())))
-        seen = state.get("plateau")
-        if self._plateau and seen and seen["metric"] == self._metric:
-            self._plateau.load_state_dict(seen)
+        if self._plateau and state.get("plateau"):
+            self._plateau.load_state_dict(state["plateau"])
         self.jump_to(int(state["iteration"]))
 
     def _set_drops(self, drops: tuple[int, ...]) -> None:

@@ -29,12 +29,14 @@ class Span:
         max_iter: iteration at which the run ends.
         epoch_length: iterations of an epoch; 0 where nobody knows.
         drops: iterations, rising, at which an evaluation asked for a lower rate.
+        planned_end: what ``max_iter`` was when the schedule began; a run may have grown since then.
     """
 
     start: int
     max_iter: int
     epoch_length: int = 0
     drops: tuple[int, ...] = ()
+    planned_end: int = 0
 
     @property
     def length(self) -> int:
@@ -110,8 +112,8 @@ def _since(span: Span, curve: Curve) -> LrFactor:
 
 
 def _warm_up(solver: Any, span: Span) -> WarmUp:
-    """Returns the warm-up, in a schedule that begins anew not longer than half of what is left."""
+    """Returns the warm-up, in a schedule that begins anew not longer than half of what is left then."""
     iters = solver.WARMUP_ITERS if solver.WARMUP_ON else 0
     if span.start > 0:
-        iters = min(iters, span.length // 2)
+        iters = min(iters, max((span.planned_end or span.max_iter) - span.start, 1) // 2)
     return WarmUp(iters, solver.WARMUP_FACTOR, solver.WARMUP_METHOD)

@@ -1,6 +1,7 @@
 """When has a metric stopped to become better?"""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -12,6 +13,7 @@ class Plateau:
         min_improvement: by how much a value must be better than the best one to take its place.
         smaller_is_better: of the values.
         first_best: what the first value has to improve on; None takes any first value.
+        metric: what the values are; what was counted of another metric is not continued.
     """
 
     def __init__(
@@ -21,7 +23,9 @@ class Plateau:
         min_improvement: float = 0.0,
         smaller_is_better: bool = False,
         first_best: float | None = None,
+        metric: str = "",
     ) -> None:
+        self._metric = f"{metric}, {'smaller' if smaller_is_better else 'larger'} is better"
         self._patience, self._min_improvement = patience, min_improvement
         self._sign = -1.0 if smaller_is_better else 1.0
         self.best = -self._sign * math.inf if first_best is None else first_best
@@ -39,7 +43,9 @@ class Plateau:
         return True
 
     def state_dict(self) -> dict[str, Any]:
-        return {"best": self.best, "count": self.count}
+        return {"metric": self._metric, "best": self.best, "count": self.count}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.best, self.count = float(state["best"]), int(state["count"])
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Puts back what ``state_dict`` returned, unless it is about another metric."""
+        if state["metric"] == self._metric:
+            self.best, self.count = float(state["best"]), int(state["count"])

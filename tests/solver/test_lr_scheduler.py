@@ -159,7 +159,7 @@ def test_a_schedule_that_follows_no_metric_ignores_it():
 
 def follows_metric(metric):
     optimizer = make_units(stem=1.0, head=1.0)
-    return FactorScheduler(optimizer, drops_by_half, SPAN, plateau=Plateau(patience=2), metric=metric)
+    return FactorScheduler(optimizer, drops_by_half, SPAN, plateau=Plateau(patience=2, metric=metric))
 
 
 def with_a_history():

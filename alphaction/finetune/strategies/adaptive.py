@@ -32,6 +32,7 @@ class Adaptive(Strategy):
             min_improvement=keys.MIN_IMPROVEMENT,
             smaller_is_better=is_min,
             first_best=None if is_min else 0.0,
+            metric=cfg.SOLVER.MONITOR,
         )
         release = GradualRelease(layout, cfg.FINETUNE, by_block=False, max_units=keys.MAX_UNITS)
         return cls(release, plateau, first_epoch=keys.FIRST_EPOCH)

@@ -90,6 +90,8 @@ class BackboneAtEpoch(Strategy):
 
     def plan(self, clock: Clock) -> FreezePlan:
         if clock.epoch < self._epoch:
+            if self._rule is not None:
+                self._rule.rate = None  # of a run in which the release was put off
             return FreezePlan(self._heads)
         if self._rule is None:
             return FreezePlan(self._all, dict.fromkeys(self._units, self._ratio))

@@ -108,7 +108,11 @@ class Fixed(Strategy):
             name: head / finetune.HEAD_LR_FACTOR if name in layout.heads else keys.PHASE2_BACKBONE_LR_SCALE_FACTOR
             for name in trained
         }
-        plateau = Plateau(patience=keys.PHASE1_PLATEAU_PATIENCE + 1, smaller_is_better=cfg.SOLVER.MONITOR_MODE == "min")
+        plateau = Plateau(
+            patience=keys.PHASE1_PLATEAU_PATIENCE + 1,
+            smaller_is_better=cfg.SOLVER.MONITOR_MODE == "min",
+            metric=cfg.SOLVER.MONITOR,
+        )
         return cls(
             layout.heads,
             phase1_epochs=keys.PHASE1_EPOCHS,
@@ -136,6 +140,7 @@ class Fixed(Strategy):
             return FreezePlan(
                 self._phase2, self._phase2_factors, restarts=is_new, notes=("Phase 2 of 2",) if is_new else ()
             )
+        self._is_phase2 = False
         if self._plateau and clock.metric is not None and self._plateau.is_reached(clock.metric):
             self._drops += 1
         factor = self._plateau_factor**self._drops
