@@ -286,6 +286,8 @@ _C.SOLVER.SCHEDULER = "warmup_multi_step"
 # Factor on the rate at each of STEPS (iterations), or in every DECAY_ITERS of "exponential".
 _C.SOLVER.GAMMA = 0.1
 _C.SOLVER.STEPS = (33750, 67500)
+# The steps in epochs, counted from 0, in place of STEPS: with [10, 15] the epochs 10 and 15 begin with a lower rate.
+_C.SOLVER.STEP_EPOCHS = []
 # Iterations in which "exponential" multiplies the rate by GAMMA; 0 is one epoch.
 _C.SOLVER.DECAY_ITERS = 0
 # Least rate over BASE_LR of "half_period_cosine", "polynomial" and "plateau".

@@ -46,12 +46,18 @@ def solver_problems(values: dict[str, Any]) -> Iterator[str]:
 
 
 def schedule_problems(values: dict[str, Any]) -> Iterator[str]:
-    """Yields a line for each rule that STEPS break, for the schedule that reads them."""
+    """Yields a line for each rule that STEPS and STEP_EPOCHS break, for the schedule that reads them."""
     steps, length = list(values["SOLVER.STEPS"]), values["SOLVER.MAX_ITER"]
     if values["SOLVER.SCHEDULER"] != "warmup_multi_step":
         return
-    if steps != sorted(set(steps)) or (steps and steps[0] < 1):
-        yield f"SOLVER.STEPS {tuple(steps)} must rise and begin above 0."
+    for key in ("SOLVER.STEPS", "SOLVER.STEP_EPOCHS"):
+        given = list(values[key])
+        if not all(type(step) is int for step in given):
+            yield f"{key} {tuple(given)} must be whole numbers."
+        elif given != sorted(set(given)) or (given and given[0] < 1):
+            yield f"{key} {tuple(given)} must rise and begin above 0."
+    if values["SOLVER.STEP_EPOCHS"]:
+        return
     # Where the data or a strategy say how long the run is, the steps are looked at when that is known.
     is_length_known = not values["SOLVER.MAX_EPOCHS"] and values["FINETUNE.STRATEGY"] == "none"
     if steps and steps[-1] >= length and is_length_known:

@@ -114,11 +114,12 @@ def open_training_data(cfg: CfgNode, task: Task) -> TrainingData:
     finetune_epoch = cfg.FINETUNE.EPOCH_ITERS or epoch_length
     given = cfg.SOLVER.MAX_EPOCHS * epoch_length
     max_iter = _planned_iterations(cfg, finetune_epoch, given) or given or cfg.SOLVER.MAX_ITER
-    late = [step for step in cfg.SOLVER.STEPS if step >= max_iter]
+    key, unit = ("STEP_EPOCHS", epoch_length) if cfg.SOLVER.STEP_EPOCHS else ("STEPS", 1)
+    late = [step for step in cfg.SOLVER[key] if step * unit >= max_iter]
     if late and cfg.SOLVER.SCHEDULER == "warmup_multi_step":
         raise ConfigError(
-            f"SOLVER.STEPS {late} lie behind the last iteration: the run has {max_iter}, {max_iter / epoch_length:g} "
-            f"epochs of {epoch_length}. Lower STEPS, or write () for none."
+            f"SOLVER.{key} {late} lie behind the last iteration: the run has {max_iter}, {max_iter / epoch_length:g} "
+            f"epochs of {epoch_length}. Lower {key}, or write () for none."
         )
     return TrainingData(dataset, epoch_length, max_iter, finetune_epoch)
 
@@ -140,7 +141,10 @@ def _planned_iterations(cfg: CfgNode, finetune_epoch: int, given: int) -> int:
             "epochs, so that it lasts to the end of the run."
         )
     if planned:
-        logger.info("The phases of FINETUNE.STRATEGY %s make the run %d iterations long.", name, planned)
+        logger.info(
+            "The phases of FINETUNE.STRATEGY %s make the run %d iterations long; SOLVER.MAX_ITER %d is not used.",
+            *(name, planned, cfg.SOLVER.MAX_ITER),
+        )
     return planned
 
 

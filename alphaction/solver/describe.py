@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from alphaction.utils.words import counted
+
 
 def describe_solver(solver: Any, max_iter: int) -> str:
     """Returns a sentence on the length of the run, its rates and the rule of its steps.
@@ -22,7 +24,8 @@ def describe_solver(solver: Any, max_iter: int) -> str:
 
 
 def _multi_step(solver: Any) -> str:
-    return f"x {solver.GAMMA:g} at {tuple(solver.STEPS)}"
+    steps = f"epochs {tuple(solver.STEP_EPOCHS)}" if solver.STEP_EPOCHS else f"{tuple(solver.STEPS)}"
+    return f"x {solver.GAMMA:g} at {steps}"
 
 
 def _down_to(solver: Any) -> str:
@@ -41,8 +44,8 @@ def _exponential(solver: Any) -> str:
 def _plateau(solver: Any) -> str:
     metric = solver.MONITOR or "the main metric"
     return (
-        f"x {solver.PLATEAU_FACTOR:g} when {metric} has not become better in {solver.PLATEAU_PATIENCE + 1} "
-        f"evaluations, {_down_to(solver)}"
+        f"x {solver.PLATEAU_FACTOR:g} when {metric} has not become better in "
+        f"{counted(solver.PLATEAU_PATIENCE + 1, 'evaluation')}, {_down_to(solver)}"
     )
 
 

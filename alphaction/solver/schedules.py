@@ -63,7 +63,11 @@ def build_warm_up(solver: Any, span: Span) -> LrFactor:
 
 @SCHEDULERS.register("warmup_multi_step")
 def _build_warmup_multi_step(solver: Any, span: Span) -> LrFactor:
-    milestones = tuple(step - span.start for step in solver.STEPS if step > span.start)
+    steps = solver.STEPS
+    if solver.STEP_EPOCHS:
+        length = _epoch_length(span, "SOLVER.STEP_EPOCHS are epochs, which have", "SOLVER.STEPS")
+        steps = [epoch * length for epoch in solver.STEP_EPOCHS]
+    milestones = tuple(step - span.start for step in steps if step > span.start)
     return _since(span, _warm_up(solver, span).times(partial(multi_step, milestones=milestones, gamma=solver.GAMMA)))
 
 
@@ -81,9 +85,7 @@ def _build_polynomial(solver: Any, span: Span) -> LrFactor:
 
 @SCHEDULERS.register("exponential")
 def _build_exponential(solver: Any, span: Span) -> LrFactor:
-    decay_iters = solver.DECAY_ITERS or span.epoch_length
-    if decay_iters < 1:
-        raise ConfigError("SOLVER.DECAY_ITERS 0 is one epoch, which has no length here: give it in iterations.")
+    decay_iters = solver.DECAY_ITERS or _epoch_length(span, "SOLVER.DECAY_ITERS 0 is one epoch, which has", "it")
     return _since(span, _warm_up(solver, span).into(partial(exponential, gamma=solver.GAMMA, decay_iters=decay_iters)))
 
 
@@ -104,6 +106,12 @@ def _build_one_cycle(solver: Any, span: Span) -> LrFactor:
         end_divisor=solver.ONE_CYCLE_END_DIVISOR,
     )
     return _since(span, curve)
+
+
+def _epoch_length(span: Span, what: str, instead: str) -> int:
+    if span.epoch_length < 1:
+        raise ConfigError(f"{what} no length here: give {instead} in iterations.")
+    return span.epoch_length
 
 
 def _since(span: Span, curve: Curve) -> LrFactor:

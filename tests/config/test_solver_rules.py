@@ -48,6 +48,18 @@ def test_a_value_out_of_its_range_has_one_line(key: str, value: object, expected
     assert line.startswith("- " + expected)
 
 
+def test_steps_in_epochs_go_before_steps_in_iterations() -> None:
+    cfg = get_cfg()
+    cfg.SOLVER.MAX_ITER, cfg.SOLVER.STEP_EPOCHS = 10, [3, 5]
+    check_cfg(cfg)
+    cfg.SOLVER.STEP_EPOCHS = [5, 3]
+    with pytest.raises(ConfigError, match=r"SOLVER.STEP_EPOCHS \(5, 3\) must rise"):
+        check_cfg(cfg)
+    cfg.SOLVER.STEP_EPOCHS = ["3"]
+    with pytest.raises(ConfigError, match=r"SOLVER.STEP_EPOCHS \('3',\) must be whole numbers"):
+        check_cfg(cfg)
+
+
 @pytest.mark.parametrize("strategy", ["fixed", "phases"])
 def test_steps_may_lie_behind_max_iter_where_the_strategy_sets_the_length(strategy: str) -> None:
     cfg = get_cfg()

@@ -40,12 +40,13 @@ def test_epochs_set_the_length(tiny_words: list[str], tmp_path: Path) -> None:
     assert f"Schedule: {2 * per_epoch} iterations of 4 clips" in (tmp_path / "log.txt").read_text()
 
 
+@pytest.mark.parametrize(("key", "step"), [("STEPS", 500), ("STEP_EPOCHS", 1)])
 def test_steps_behind_the_last_epoch_are_refused(
-    tiny_words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    key: str, step: int, tiny_words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    schedule = ("SOLVER.SCHEDULER", "warmup_multi_step", "SOLVER.STEPS", "(500,)", "SOLVER.MAX_EPOCHS", "1")
+    schedule = ("SOLVER.SCHEDULER", "warmup_multi_step", f"SOLVER.{key}", f"({step},)", "SOLVER.MAX_EPOCHS", "1")
     assert run(*QUIET, *tiny_words, *schedule, "OUTPUT_DIR", str(tmp_path)) == 2
-    assert "SOLVER.STEPS [500] lie behind the last iteration" in capsys.readouterr().err
+    assert f"SOLVER.{key} [{step}] lie behind the last iteration" in capsys.readouterr().err
 
 
 def test_a_weight_typed_for_a_test_goes_before_the_last_checkpoint(

@@ -25,7 +25,11 @@ ENDS = {
     "r3d18_head_then_all": 33_166_272,
     "mvit_v2_s_early_gradual": 17_192_064,
     "slowfast_backbone_at_epoch": 21_417_984,
-    "slowfast_backbone_at_epoch_growing": 33_497_992,
+    "slowfast_backbone_at_epoch_growing": 33_557_752,
+    "slowfast_head_then_res5": 21_417_984,
+    "r3d18_pretrained_and_new": 33_166_272,
+    "r3d18_head_then_all_slower": 33_166_272,
+    "r3d18_stem_and_head": 28_352,
 }
 
 

@@ -156,3 +156,11 @@ def test_steps_of_a_schedule_that_starts_anew_stay_iterations_of_the_run():
     cfg = make_cfg(WARMUP_ON=False)
     factor = SCHEDULERS.get("warmup_multi_step")(cfg.SOLVER, Span(50, 80))
     assert [factor(iteration) for iteration in (50, 59, 60)] == [1.0, 1.0, 0.1]
+
+
+def test_steps_in_epochs_are_steps_at_their_starts() -> None:
+    settings = {"SCHEDULER": "warmup_multi_step", "WARMUP_ON": False, "BASE_LR": 1.0, "GAMMA": 0.5, "STEPS": (1,)}
+    cfg = make_cfg(**settings, STEP_EPOCHS=(2, 3))
+    assert rates_at(cfg, [0, 9, 10, 14, 15], epoch_length=5) == pytest.approx([1.0, 1.0, 0.5, 0.5, 0.25])
+    with pytest.raises(ConfigError, match=r"STEP_EPOCHS are epochs.*give SOLVER.STEPS in iterations"):
+        rates_at(cfg, [0])
