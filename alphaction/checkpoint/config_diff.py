@@ -75,17 +75,17 @@ def compare_configs(saved_text: str, current_text: str, *, follows_metric: bool 
 def check_same_run(
     saved_text: str,
     current_text: str,
-    output_dir: str | Path,
+    source: str | Path,
     *,
     adjust_lr: bool = False,
     follows_metric: bool = False,
 ) -> None:
-    """Refuses to resume a folder under another config.
+    """Refuses to resume a run under another config.
 
     Args:
         saved_text: the checkpoint's ``config``.
         current_text: the dumped config of this start.
-        output_dir: the folder, for the message.
+        source: its folder, or the weight file that holds it, for the message.
         adjust_lr: SOLVER and FINETUNE may differ, because rates, schedule and strategy are to come from the current
             config, and TEST; SOLVER.OPTIMIZER may not.
         follows_metric: see :func:`compare_configs`.
@@ -97,11 +97,14 @@ def check_same_run(
     differing = [row for row in rows if not (adjust_lr and _is_adjustable(row[0]))]
     if not differing:
         return
-    ways = ["start the run anew with another OUTPUT_DIR", "or resume with the saved values"]
+    anew = "start a new run in another OUTPUT_DIR"
+    if Path(source).is_file():
+        anew = "add --transfer to start a new run from its weights alone"
+    ways = [anew, "or resume with the saved values"]
     if all(_is_adjustable(key) for key, _, _ in differing):
         ways.insert(0, "add --adjust-lr to go on with the new rates, schedule and fine-tuning")
     raise CheckpointError(
-        f"{output_dir} holds a run with another config; resuming it would mix the two:\n"
+        f"{source} holds a run with another config; resuming it would mix the two:\n"
         f"{format_table(['key', 'saved', 'now'], differing)}\n"
         f"What to do: {', '.join(ways)}."
     )

@@ -69,18 +69,31 @@ def finetune_problems(values: dict[str, Any]) -> Iterator[str]:
     if values["FINETUNE.BACKBONE_AT_EPOCH.INITIAL_LR"] and not values["SOLVER.BASE_LR"]:
         yield "FINETUNE.BACKBONE_AT_EPOCH.INITIAL_LR needs a SOLVER.BASE_LR above 0, which all rates are multiples of."
     epochs = values["FINETUNE.PROGRESSIVE.EPOCHS"]
-    if not all(isinstance(epoch, int) and epoch >= 0 for epoch in epochs):
+    if not all(type(epoch) is int and epoch >= 0 for epoch in epochs):
         yield f"FINETUNE.PROGRESSIVE.EPOCHS is {epochs}; it takes epochs, counted from 0: [2, 5, 9]."
+    for key in ("FINETUNE.STATIC.TRAIN", "FINETUNE.BACKBONE_AT_EPOCH.UNITS"):
+        yield from _name_problems(key, values[key])
     yield from _factor_problems("FINETUNE.UNIT_LR_FACTORS", values["FINETUNE.UNIT_LR_FACTORS"])
     if values["FINETUNE.STRATEGY"] == "phases":
         yield from _phase_problems(values["FINETUNE.PHASES"])
 
 
+def _name_problems(key: str, names: Any) -> Iterator[str]:
+    for name in names:
+        if not isinstance(name, str):
+            yield f'{key} has the entry {name!r}; it takes names of units or layers: ["layer4", "head"].'
+
+
 def _factor_problems(key: str, pairs: Any) -> Iterator[str]:
+    seen = set()
     for pair in pairs:
         is_pair = isinstance(pair, list | tuple) and len(pair) == 2 and isinstance(pair[0], str)
-        if not (is_pair and isinstance(pair[1], int | float) and 0 < pair[1] < math.inf):
+        if not (is_pair and type(pair[1]) in (int, float) and 0 < pair[1] < math.inf):
             yield f'{key} has the entry {pair!r}; an entry is a unit or layer and a factor above 0: ["layer4", 0.5].'
+        elif pair[0] in seen:
+            yield f'{key} names "{pair[0]}" twice, and factors multiply; keep one of the two entries.'
+        else:
+            seen.add(pair[0])
 
 
 def _phase_problems(phases: Any) -> Iterator[str]:
@@ -109,5 +122,7 @@ def _entry_problems(where: str, phase: dict[str, Any]) -> Iterator[str]:
             yield f"{where}.{name} is {value!r}; it takes {' or '.join(kind.__name__ for kind in types)}."
     if isinstance(phase.get("lr_factor", 1.0), int | float) and not 0 < phase.get("lr_factor", 1.0) < math.inf:
         yield f"{where}.lr_factor is {phase['lr_factor']}; it must be above 0, and a number."
+    if isinstance(phase.get("train"), list | tuple):
+        yield from _name_problems(f"{where}.train", phase["train"])
     if isinstance(phase.get("unit_lr_factors", []), list | tuple):
         yield from _factor_problems(f"{where}.unit_lr_factors", phase.get("unit_lr_factors", []))

@@ -31,6 +31,13 @@ def idle_settings(cfg: CfgNode) -> list[str]:
                 f'{_have(keys)} no effect on what is released: BACKBONE_AT_EPOCH.LR is "rule", which gives its rate '
                 'at every epoch; with "schedule" the schedule does.'
             )
+    if strategy == "backbone_at_epoch" and cfg.FINETUNE.BACKBONE_AT_EPOCH.LR == "schedule":
+        names = ("INITIAL_LR", "MULTIPLIER", "SHOULD_ALIGN")
+        keys = [key for name in names if (key := f"FINETUNE.BACKBONE_AT_EPOCH.{name}") in changed]
+        if keys:
+            says.append(
+                f'{_have(keys)} no effect: BACKBONE_AT_EPOCH.LR is "schedule", which looks at INITIAL_RATIO_LR alone.'
+            )
     if cfg.MODEL.BACKBONE.FROZEN_BN:
         keys = [key for key in ("FINETUNE.BN_OF_FROZEN", "FINETUNE.BN_OF_TRAINED") if key in changed]
         if keys:

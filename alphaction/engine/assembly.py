@@ -70,11 +70,11 @@ def prepare_run(resolved: ResolvedConfig, flags: Flags, process: Process) -> Run
     seed_everything(seed)
     task = resolved.task_class.from_cfg(cfg)
     model = task.build_model(cfg)
-    load_start(cfg, flags, task, model, parts)
+    unloaded = load_start(cfg, flags, task, model, parts)
     if parts is not None:  # the weights are in the model now: their copy need not stay
         parts = {name: part for name, part in parts.items() if name != "model"}
     model = model.to(process.device)
-    fine_tuning = build_fine_tuning(cfg, task.stages(model))
+    fine_tuning = build_fine_tuning(cfg, task.stages(model), unloaded)
     return Run(cfg, flags, process, checkpointer, task, model, fine_tuning, parts, folder, seed)
 
 

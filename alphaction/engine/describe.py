@@ -5,9 +5,9 @@ import logging
 from alphaction.config.load import changed_keys
 from alphaction.engine.assembly import Run, make_solver, restore_fine_tuning
 from alphaction.engine.finetune_timeline import describe_timeline
-from alphaction.engine.monitor import keys_that_look
+from alphaction.engine.monitor import evaluation_periods, keys_that_look, learning_follows_metric
 from alphaction.engine.setup import TrainingData, describe_parameters, describe_schedule
-from alphaction.finetune import needs_epoch_metric
+from alphaction.finetune import planned_epochs
 from alphaction.utils.env import describe_environment
 from alphaction.utils.logger import format_table
 from alphaction.utils.words import counted
@@ -32,12 +32,13 @@ def describe_run(run: Run, scaling: str, data: TrainingData | None) -> None:
     logger.info("Schedule: %s", describe_schedule(run.cfg, max_iter))
     factors = {name: rate.factor for name, rate in run.fine_tuning.rates().items()}
     logger.info("Model:\n%s", describe_parameters(run.fine_tuning.layout.units, factors))
-    _warn_of_short_run(run, max_iter, data.finetune_epoch if data else 0)
+    _warn_of_end(run, max_iter, data.finetune_epoch if data else 0)
 
 
 def dry_run_needs_data(run: Run) -> bool:
     """Returns whether a dry run has to read annotations: for the length of an epoch, or the name of a metric."""
-    return run.fine_tuning.name != "none" or bool(run.cfg.SOLVER.MAX_EPOCHS) or bool(keys_that_look(run.cfg))
+    speaks_of_epochs = run.fine_tuning.name != "none" or run.cfg.SOLVER.MAX_EPOCHS or keys_that_look(run.cfg)
+    return bool(speaks_of_epochs) or run.parts is not None
 
 
 def describe_dry_run(run: Run, scaling: str, data: TrainingData | None) -> None:
@@ -48,23 +49,38 @@ def describe_dry_run(run: Run, scaling: str, data: TrainingData | None) -> None:
         logger.info("Dry run: the videos and annotations were not read, nothing was trained or written.")
         return
     _, scheduler = make_solver(run, data)
-    start = 0
+    start, monitored = 0, {}
     if run.parts is not None:
-        start = int(run.parts["iteration"])
-        scheduler.load_state_dict(run.parts["scheduler"])
+        start, monitored = int(run.parts["iteration"]), run.parts.get("monitor", {})
         restore_fine_tuning(run)
-    timeline = describe_timeline(
-        fine_tuning, scheduler, epoch_iters=data.finetune_epoch, start=start, max_iter=data.max_iter, base_lr=base_lr
-    )
-    assumed = ", if the monitored metric stands still after its first value" if needs_epoch_metric(run.cfg) else ""
-    tag = fine_tuning.name.upper()
-    logger.info("[%s] Epochs of %s%s:\n%s", tag, counted(data.finetune_epoch, "iteration"), assumed, timeline)
+        scheduler.load_state_dict(run.parts["scheduler"])
+    follows_metric = learning_follows_metric(run.cfg)
+    if start < data.max_iter:
+        timeline = describe_timeline(
+            fine_tuning,
+            scheduler,
+            epoch_iters=data.finetune_epoch,
+            start=start,
+            max_iter=data.max_iter,
+            base_lr=base_lr,
+            eval_periods=evaluation_periods(run.cfg, data.finetune_epoch) if follows_metric else (),
+            last_metric=monitored.get("last"),
+            evaluated_at=monitored.get("last_iteration", -1),
+        )
+        assumed = ", if the monitored metric stands still after its first value" if follows_metric else ""
+        tag = fine_tuning.name.upper()
+        logger.info("[%s] Epochs of %s%s:\n%s", tag, counted(data.finetune_epoch, "iteration"), assumed, timeline)
     logger.info("Dry run: the videos were not read, nothing was trained or written.")
 
 
-def _warn_of_short_run(run: Run, max_iter: int, finetune_epoch: int) -> None:
+def _warn_of_end(run: Run, max_iter: int, finetune_epoch: int) -> None:
+    """Warns of a run that has nothing left to do, or ends before it has done what the config says."""
+    if run.parts is not None and int(run.parts["iteration"]) >= max_iter:
+        logger.warning("All %d iterations are finished: raise SOLVER.MAX_ITER to train longer.", max_iter)
+        return
     solver, strategy = run.cfg.SOLVER, run.fine_tuning.strategy
-    if solver.WARMUP_ON and solver.WARMUP_ITERS >= max_iter and solver.SCHEDULER != "one_cycle":
+    has_one_warm_up = run.cfg.FINETUNE.RESTART_SCHEDULE == "none" and not planned_epochs(run.cfg)
+    if has_one_warm_up and solver.WARMUP_ON and solver.WARMUP_ITERS >= max_iter and solver.SCHEDULER != "one_cycle":
         logger.warning(
             "The run of %d iterations ends within its warm-up of %d: the learning rate never reaches what is asked "
             "for. Lower SOLVER.WARMUP_ITERS.",
@@ -73,7 +89,7 @@ def _warn_of_short_run(run: Run, max_iter: int, finetune_epoch: int) -> None:
     due = strategy.due_by() * finetune_epoch
     if due >= max_iter:
         logger.warning(
-            "The run ends after %d iterations, before FINETUNE.STRATEGY %s releases all that its keys say: epoch %d "
-            "would begin at iteration %d.",
+            "The run ends after %d iterations, before FINETUNE.STRATEGY %s has done what its keys say: epoch %d would "
+            "begin at iteration %d.",
             *(max_iter, run.fine_tuning.name, strategy.due_by(), due),
         )

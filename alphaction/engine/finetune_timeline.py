@@ -1,14 +1,16 @@
 """The epochs of a fine-tuning run before it is run."""
 
+from collections.abc import Sequence
+
 from alphaction.engine.finetune_report import parameter_counts, unit_lr
-from alphaction.engine.finetuning import begin_epoch
+from alphaction.engine.finetuning import enter_epoch
 from alphaction.finetune import Event, FineTuning
 from alphaction.solver import FactorScheduler
 from alphaction.utils.logger import format_table
 
 _MOST_ROWS = 60
-# What a strategy that looks at a metric is shown at every epoch: the first value is an improvement, no other one is.
-_STANDS_STILL = 1.0
+# What is shown of the metric where nobody has seen it: the first value is an improvement, no other one is.
+_FIRST_METRIC = 1.0
 
 
 def describe_timeline(
@@ -19,11 +21,14 @@ def describe_timeline(
     max_iter: int,
     base_lr: float,
     start: int = 0,
+    eval_periods: Sequence[int] = (),
+    last_metric: float | None = None,
+    evaluated_at: int = -1,
 ) -> str:
     """Returns a row for each epoch: what is released, the parameters that train, and the rates at its start.
 
     The fine-tuning and the schedule are run through for it, and are of no use afterwards. A metric is taken to stand
-    still after its first value.
+    still after its first value, or after the last one of the run that goes on.
 
     Args:
         fine_tuning: as a run would begin with it.
@@ -32,14 +37,22 @@ def describe_timeline(
         max_iter: of the run.
         base_lr: SOLVER.BASE_LR.
         start: iteration at which the run goes on.
+        eval_periods: iterations between evaluations that the schedule may look at.
+        last_metric: of the run that goes on.
+        evaluated_at: iteration of its last evaluation.
     """
+    metric = _FIRST_METRIC if last_metric is None else last_metric
+    seen = max(evaluated_at, start - 1, 0)
     rows = []
     first, end = start // epoch_iters, -(-max_iter // epoch_iters)
     num_epochs = max(end - first, 0)
     for epoch in range(first, end):
         iteration = max(epoch * epoch_iters, start)
+        _evaluate(scheduler, range(seen + 1, iteration + 1), eval_periods, metric)
+        seen = max(seen, iteration)
         scheduler.jump_to(iteration)
-        event = _enter(fine_tuning, scheduler, epoch, iteration, goes_on=iteration > epoch * epoch_iters)
+        event = enter_epoch(fine_tuning, scheduler, iteration, epoch_iters, lambda _: metric)
+        event = event or Event(fine_tuning.trained, (), (), ())
         is_shown = num_epochs <= _MOST_ROWS or event.is_change or epoch in (first, end - 1)
         if is_shown:
             shortest = fine_tuning.layout.shortest
@@ -73,13 +86,12 @@ def describe_timeline(
     return table + (f"\n({left_out} epochs in which nothing is released are left out)" if left_out else "")
 
 
-def _enter(fine_tuning: FineTuning, scheduler: FactorScheduler, epoch: int, iteration: int, *, goes_on: bool) -> Event:
-    """Returns what happens at ``iteration``; within an epoch nothing does, unless the settings have changed."""
-    if not (goes_on and fine_tuning.goes_on):
-        return begin_epoch(fine_tuning, scheduler, epoch, iteration, lambda _: _STANDS_STILL)
-    fine_tuning.apply()
-    scheduler.set_units(fine_tuning.rates())
-    return Event(fine_tuning.trained, (), (), ())
+def _evaluate(scheduler: FactorScheduler, iterations: range, periods: Sequence[int], metric: float) -> None:
+    """Tells the schedule the metric at those of the iterations that end one of the periods."""
+    for iteration in iterations:
+        if scheduler.needs_metric and any(iteration % period == 0 for period in periods):
+            scheduler.jump_to(iteration)
+            scheduler.report(metric)
 
 
 def _rates(fine_tuning: FineTuning, scheduler: FactorScheduler, base_lr: float) -> tuple[str, str]:

@@ -45,18 +45,12 @@ class FinetunePhases(Hook):
         self._checks_gradients = False
 
     def before_train(self, trainer: Trainer) -> None:
-        if not trainer.iteration % self._epoch_iters:
-            return  # an epoch begins with the first step
-        if self._fine_tuning.goes_on:
-            self._fine_tuning.apply()
-            trainer.scheduler.set_units(self._fine_tuning.rates())
-            self._enter(trainer)
-        else:
-            self._begin_epoch(trainer)
+        if trainer.iteration % self._epoch_iters:
+            self._enter_epoch(trainer)  # elsewhere the first step does
 
     def before_step(self, trainer: Trainer) -> None:
         if trainer.iteration % self._epoch_iters == 0:
-            self._begin_epoch(trainer)
+            self._enter_epoch(trainer)
 
     def on_train_mode(self, trainer: Trainer) -> None:
         self._fine_tuning.set_modes()
@@ -68,13 +62,13 @@ class FinetunePhases(Hook):
         if self._norms_period and trainer.iteration % self._norms_period == 0:
             self._file.write("gradients", trainer.iteration, _gradient_norms(self._fine_tuning))
 
-    def _begin_epoch(self, trainer: Trainer) -> None:
-        epoch = trainer.iteration // self._epoch_iters
+    def _enter_epoch(self, trainer: Trainer) -> None:
         is_first = not self._has_entered
-        event = begin_epoch(self._fine_tuning, trainer.scheduler, epoch, trainer.iteration, self._metric_at)
-        if event.is_change or is_first:
+        event = enter_epoch(self._fine_tuning, trainer.scheduler, trainer.iteration, self._epoch_iters, self._metric_at)
+        if is_first or (event and event.is_change):
             self._enter(trainer)
-        self._report(trainer, epoch, event, is_first)
+        if event:
+            self._report(trainer, trainer.iteration // self._epoch_iters, event, is_first)
 
     def _enter(self, trainer: Trainer) -> None:
         trainer.wrap()
@@ -88,14 +82,14 @@ class FinetunePhases(Hook):
             for name in names:
                 count = fine_tuning.layout.num_parameters([name])
                 logger.info("%s Epoch %d: %s %s (%s parameters)", tag, epoch, what, name, f"{count:,}")
-        if fine_tuning.name == "none" and not is_first:  # the same parts train, and their rates follow the schedule
+        if fine_tuning.name == "none" and not (is_first or event.is_change):  # the schedule alone changes something
             logger.info("[PARAMS] Epoch %d: %s", epoch, parameter_line(fine_tuning))
             return
         for note in event.notes:
             logger.info("%s %s", tag, note)
         scheduler = trainer.scheduler
         logger.info("[PARAMS] Epoch %d:\n%s", epoch, parameter_table(fine_tuning, scheduler, self._base_lr))
-        if fine_tuning.name == "none":
+        if fine_tuning.name == "none" and not event.is_change:
             return
         if is_first or event.released:
             _warn_of_stored_norms(fine_tuning)
@@ -110,14 +104,22 @@ class FinetunePhases(Hook):
         self._file.write("finetune", trainer.iteration, values)
 
 
-def begin_epoch(
+def enter_epoch(
     fine_tuning: FineTuning,
     scheduler: FactorScheduler,
-    epoch: int,
     iteration: int,
+    epoch_iters: int,
     metric_at: Callable[[int], float | None],
-) -> Event:
-    """Returns what the epoch that starts at ``iteration`` brings; gradients and rates are set, modes are not."""
+) -> Event | None:
+    """Returns what the epoch brings that ``iteration`` lies in; gradients and rates are set, modes are not.
+
+    Within an epoch of a run that goes on with the settings it had, that is nothing new: None.
+    """
+    epoch, is_within = divmod(iteration, epoch_iters)
+    if is_within and fine_tuning.goes_on:
+        fine_tuning.apply()
+        scheduler.set_units(fine_tuning.rates())
+        return None
     scheduler.set_units(fine_tuning.rates())
     layout = fine_tuning.layout
     last = (layout.heads or layout.names)[-1]
@@ -131,8 +133,8 @@ def _warn_of_stored_norms(fine_tuning: FineTuning) -> None:
     count = fine_tuning.num_stored_norms()
     if count:
         logger.info(
-            "%d batch norms of the parts that train stay as they are, because FROZEN_BN stores their weights; "
-            "MODEL.BACKBONE.FROZEN_BN False lets them train.",
+            "%d batch norms of the parts that train keep their statistics and weights: MODEL.BACKBONE.FROZEN_BN is "
+            "True.",
             count,
         )
 

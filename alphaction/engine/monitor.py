@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from yacs.config import CfgNode
@@ -155,16 +155,33 @@ def keys_that_look(cfg: CfgNode) -> list[str]:
     return [*keys_that_wait(cfg), *(["SOLVER.SAVE_BEST True"] if cfg.SOLVER.SAVE_BEST else [])]
 
 
-def check_periods(cfg: CfgNode, periods: Sequence[int], max_iter: int) -> None:
+def evaluation_periods(cfg: CfgNode, finetune_epoch: int) -> list[int]:
+    """Returns the iterations between the evaluations of a training: EVAL_PERIOD, and an epoch if a strategy needs it.
+
+    Args:
+        cfg: the config.
+        finetune_epoch: length of what FINETUNE calls an epoch.
+    """
+    return [cfg.SOLVER.EVAL_PERIOD, *([finetune_epoch] if needs_epoch_metric(cfg) else [])]
+
+
+def check_periods(cfg: CfgNode, finetune_epoch: int, max_iter: int) -> None:
     """Checks that an evaluation comes before the end of a run that waits for one.
 
     Raises:
         ConfigError: none does.
     """
-    if periods and (waiting := keys_that_wait(cfg)) and min(periods) >= max_iter:
+    if needs_epoch_metric(cfg) and finetune_epoch >= max_iter:
+        raise ConfigError(
+            f'FINETUNE.STRATEGY "{cfg.FINETUNE.STRATEGY}" would have no effect: it looks at the metric after each '
+            f"epoch, one has {finetune_epoch} iterations, and the run {max_iter}. Make the run longer, or epochs "
+            "shorter (FINETUNE.EPOCH_ITERS)."
+        )
+    shortest = min(evaluation_periods(cfg, finetune_epoch))
+    if (waiting := keys_that_wait(cfg)) and shortest >= max_iter:
         raise ConfigError(
             f"{' and '.join(waiting)} would have no effect: the run has {max_iter} iterations and is evaluated every "
-            f"{min(periods)}. Lower SOLVER.EVAL_PERIOD."
+            f"{shortest}. Lower SOLVER.EVAL_PERIOD."
         )
 
 

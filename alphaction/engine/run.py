@@ -15,7 +15,7 @@ from alphaction.engine.flags import Flags
 from alphaction.engine.hooks import Checkpoint, Evaluate, LogMetrics
 from alphaction.engine.launch import launched, rank_from_env
 from alphaction.engine.metrics_file import MetricsFile
-from alphaction.engine.monitor import Monitor, check_monitoring, check_periods
+from alphaction.engine.monitor import Monitor, check_monitoring, check_periods, evaluation_periods
 from alphaction.engine.setup import (
     TrainingData,
     open_training_data,
@@ -23,7 +23,6 @@ from alphaction.engine.setup import (
 )
 from alphaction.engine.start import load_for_test
 from alphaction.engine.trainer import Hook
-from alphaction.finetune import needs_epoch_metric
 from alphaction.utils.logger import setup_logger
 
 logger = logging.getLogger(__name__)
@@ -46,7 +45,8 @@ def train(flags: Flags) -> None:
             describe_dry_run(run, resolved.scaling, None)
             return
         data = open_training_data(run.cfg, run.task)
-        check_periods(run.cfg, _evaluation_periods(run, data), data.max_iter)
+        if not flags.skip_val_in_train:
+            check_periods(run.cfg, data.finetune_epoch, data.max_iter)
         test_sets = open_test_sets(run.cfg, run.task, process, data.dataset) if evaluates else []
         monitored = monitored_metric(run.cfg, run.task, test_sets)
         if flags.dry_run:
@@ -83,8 +83,6 @@ def test(flags: Flags) -> None:
 def _train(run: Run, data: TrainingData, test_sets: Sequence[OpenTestSet], monitor: Monitor) -> None:
     solver, flags, output_dir = run.cfg.SOLVER, run.flags, Path(run.cfg.OUTPUT_DIR)
     trainer, mean = make_trainer(run, data), make_mean(run)
-    if trainer.iteration >= data.max_iter:
-        logger.warning("All %d iterations are finished: raise SOLVER.MAX_ITER to train longer.", data.max_iter)
     file = MetricsFile(
         output_dir / "metrics.jsonl", trainer.iteration, output_dir / "tb" if flags.use_tfboard else None
     )
@@ -95,7 +93,7 @@ def _train(run: Run, data: TrainingData, test_sets: Sequence[OpenTestSet], monit
         with mean.in_place_of(run.model) if mean else nullcontext():
             return evaluate(test_sets, run.task, run.model, run.process.device, folder, limit)
 
-    periods = _evaluation_periods(run, data)
+    periods = [] if flags.skip_val_in_train else evaluation_periods(run.cfg, data.finetune_epoch)
     evaluation = Evaluate(
         periods=periods,
         evaluate=evaluate_after,
@@ -126,10 +124,3 @@ def _train(run: Run, data: TrainingData, test_sets: Sequence[OpenTestSet], monit
     if not flags.skip_final_test:
         evaluation.final_test(trainer)
     file.close()
-
-
-def _evaluation_periods(run: Run, data: TrainingData) -> list[int]:
-    """Returns the iterations between evaluations in the training, none for a run without."""
-    if run.flags.skip_val_in_train:
-        return []
-    return [run.cfg.SOLVER.EVAL_PERIOD, *([data.finetune_epoch] if needs_epoch_metric(run.cfg) else [])]

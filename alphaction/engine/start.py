@@ -53,8 +53,13 @@ def find_run(cfg: CfgNode, flags: Flags, checkpointer: Checkpointer) -> tuple[di
     return parts, folder
 
 
-def load_start(cfg: CfgNode, flags: Flags, task: Task, model: nn.Module, parts: Mapping[str, Any] | None) -> None:
+def load_start(
+    cfg: CfgNode, flags: Flags, task: Task, model: nn.Module, parts: Mapping[str, Any] | None
+) -> tuple[str, ...]:
     """Fills the model from the run to continue, or from MODEL.WEIGHT, or leaves it as it was initialised.
+
+    Returns:
+        The names of the units of which something was left as it was initialised.
 
     Raises:
         CheckpointError: the weights do not fit; the message holds the report and the model is unchanged.
@@ -62,7 +67,8 @@ def load_start(cfg: CfgNode, flags: Flags, task: Task, model: nn.Module, parts: 
     if parts is not None:
         task.load_state_dict(parts["task"])
         restore_model(model, parts["model"], source="The checkpoint", units=_units(task, model))
-    elif cfg.MODEL.WEIGHT:
+        return ()
+    if cfg.MODEL.WEIGHT:
         saved = None if flags.no_head else _listed_classes(cfg) or _classes_in(read_file(Path(cfg.MODEL.WEIGHT)))
         rows = None if saved is None else _rows_of_classes(saved, cfg, flags, task, model)
         report = load_weights(
@@ -80,8 +86,9 @@ def load_start(cfg: CfgNode, flags: Flags, task: Task, model: nn.Module, parts: 
                 "the label file of these weights, compares the classes by name.",
                 cfg.MODEL.WEIGHT,
             )
-    else:
-        logger.info("MODEL.WEIGHT is empty: training starts from random weights.")
+        return tuple(report.incomplete_units())
+    logger.info("MODEL.WEIGHT is empty: training starts from random weights.")
+    return tuple(name for name, _ in _units(task, model))
 
 
 def load_for_test(cfg: CfgNode, task: Task, model: nn.Module, *, is_typed: bool) -> Path:

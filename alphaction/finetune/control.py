@@ -49,6 +49,7 @@ class FineTuning:
         factors: of the units' rates over SOLVER.BASE_LR, before the strategy changes them.
         norms: how batch norms behave.
         restart: whose schedule begins anew when units are released; see FINETUNE.RESTART_SCHEDULE.
+        unloaded: units with weights that are random, for a warning if they begin frozen.
 
     Attributes:
         goes_on: the plan in force is that of a checkpoint with the same settings.
@@ -63,9 +64,11 @@ class FineTuning:
         factors: dict[str, float],
         norms: NormPolicy,
         restart: Restart,
+        unloaded: Collection[str] = (),
     ) -> None:
         self.name, self.strategy, self.layout = name, strategy, layout
         self._factors, self._norms, self._restart = factors, norms, restart
+        self._unloaded = tuple(unloaded)
         self._starts: dict[str, int] = {}
         self._unused = [p for unit in layout.units for p in unit.parameters() if not p.requires_grad]
         self._plan = FreezePlan(())
@@ -91,6 +94,8 @@ class FineTuning:
         before, self._plan = self.trained, plan
         released = tuple(name for name in plan.trained if name not in before) if before else ()
         frozen = tuple(name for name in before if name not in plan.trained)
+        if not before:
+            self._warn_of_frozen_noise()
         self._note_starts(plan, released, iteration)
         self.apply()
         return Event(plan.trained, released, frozen, plan.notes)
@@ -138,6 +143,15 @@ class FineTuning:
             self._plan = FreezePlan(trained, state["factors"], state["shapes"])
             self.strategy.load_state_dict(state["state"])
 
+    def _warn_of_frozen_noise(self) -> None:
+        noise = [name for name in self._unloaded if name not in self.trained]
+        if noise:
+            logger.warning(
+                "%s: frozen from the start with random weights, because nothing was loaded into them. Give "
+                "MODEL.WEIGHT a file that has them, or let them train (FINETUNE.STRATEGY none trains all).",
+                ", ".join(self.layout.shortest(noise)),
+            )
+
     def _note_starts(self, plan: FreezePlan, released: Iterable[str], iteration: int) -> None:
         anew: Iterable[str] = ()
         if plan.restarts or (released and self._restart == "all"):
@@ -154,8 +168,13 @@ class FineTuning:
         )
 
 
-def build_fine_tuning(cfg: Any, units: Sequence[Unit]) -> FineTuning:
+def build_fine_tuning(cfg: Any, units: Sequence[Unit], unloaded: Collection[str] = ()) -> FineTuning:
     """Returns the fine-tuning of the config for the units of a model.
+
+    Args:
+        cfg: the config.
+        units: of the model.
+        unloaded: names of those with random weights.
 
     Raises:
         UserError: unknown FINETUNE.STRATEGY; the message offers the nearest name.
@@ -170,6 +189,7 @@ def build_fine_tuning(cfg: Any, units: Sequence[Unit]) -> FineTuning:
         factors=base_factors(finetune, layout),
         norms=NormPolicy(finetune.BN_OF_FROZEN, finetune.BN_OF_TRAINED),
         restart=finetune.RESTART_SCHEDULE,
+        unloaded=unloaded,
     )
 
 

@@ -9,7 +9,7 @@ class Plateau:
     """Counts values in a row that are no improvement on the best one.
 
     Args:
-        patience: so many make a plateau.
+        patience: so many make a plateau; also an attribute.
         min_improvement: by how much a value must be better than the best one to take its place.
         smaller_is_better: of the values.
         first_best: what the first value has to improve on; None takes any first value.
@@ -26,7 +26,7 @@ class Plateau:
         metric: str = "",
     ) -> None:
         self._metric = f"{metric}, {'smaller' if smaller_is_better else 'larger'} is better"
-        self._patience, self._min_improvement = patience, min_improvement
+        self.patience, self._min_improvement = patience, min_improvement
         self._sign = -1.0 if smaller_is_better else 1.0
         self.best = -self._sign * math.inf if first_best is None else first_best
         self.count = 0
@@ -37,7 +37,7 @@ class Plateau:
             self.best, self.count = value, 0
             return False
         self.count += 1
-        if self.count < self._patience:
+        if self.count < self.patience:
             return False
         self.count = 0
         return True

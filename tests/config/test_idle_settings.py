@@ -48,6 +48,13 @@ def test_keys_of_another_strategy_are_named_together() -> None:
             ["FINETUNE.STRATEGY", "backbone_at_epoch", "FINETUNE.RESTART_SCHEDULE", "released"],
             'RESTART_SCHEDULE has no effect on what is released.*"schedule"',
         ),
+        (
+            [
+                *("FINETUNE.STRATEGY", "backbone_at_epoch", "FINETUNE.BACKBONE_AT_EPOCH.LR", "schedule"),
+                *("FINETUNE.BACKBONE_AT_EPOCH.INITIAL_LR", 1e-5),
+            ],
+            r'INITIAL_LR has no effect: BACKBONE_AT_EPOCH\.LR is "schedule"',
+        ),
         (["MODEL.BACKBONE.FROZEN_BN", True, "FINETUNE.BN_OF_FROZEN", "track"], "BN_OF_FROZEN has no effect.*FROZEN_BN"),
         (["FINETUNE.STRATEGY", "static", "FINETUNE.RELEASE_NORM", True], "RELEASE_NORM has no effect"),
     ],

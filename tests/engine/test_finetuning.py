@@ -14,7 +14,7 @@ from alphaction.checkpoint import compare_configs
 from alphaction.config import get_cfg
 from alphaction.engine.finetune_report import parameter_counts, parameter_table
 from alphaction.engine.finetune_timeline import describe_timeline
-from alphaction.engine.finetuning import FinetunePhases, begin_epoch
+from alphaction.engine.finetuning import FinetunePhases, enter_epoch
 from alphaction.engine.metrics_file import MetricsFile
 from alphaction.engine.skipped import SkippedClips
 from alphaction.engine.trainer import Hook, Trainer
@@ -128,7 +128,7 @@ def rates_by_epoch(cfg: Any, unit: str, num_epochs: int = 7) -> list[float]:
     rates = []
     for epoch in range(num_epochs):
         scheduler.jump_to(epoch * EPOCH)
-        begin_epoch(tuning, scheduler, epoch, epoch * EPOCH, lambda iteration: 0.5)
+        enter_epoch(tuning, scheduler, epoch * EPOCH, EPOCH, lambda iteration: 0.5)
         rates.append(BASE_LR * scheduler.unit_rate(unit) if unit in tuning.trained else 0.0)
     return rates
 
@@ -171,7 +171,7 @@ def test_the_head_rate_that_counts_is_that_of_the_epoch_that_begins() -> None:
 def test_batch_norms_that_train_in_frozen_parts_have_their_parts_rate() -> None:
     cfg = make_cfg("static", BN_OF_FROZEN="train", BACKBONE_LR_FACTOR=0.1, LAYER_LR_DECAY=0.5)
     _, tuning, _, scheduler = make_run(cfg)
-    begin_epoch(tuning, scheduler, 0, 0, lambda iteration: None)
+    enter_epoch(tuning, scheduler, 0, EPOCH, lambda iteration: None)
     assert [scheduler.unit_rate(unit) for unit in ("layer2.0", "layer1.0", "head")] == pytest.approx([0.1, 0.05, 1.0])
 
 
@@ -226,14 +226,14 @@ def test_a_release_leaves_the_optimizers_memory_of_what_trained_alone() -> None:
     for optimizer_name in ("sgd", "adam", "adamw"):
         cfg = make_cfg("progressive", solver={"OPTIMIZER": optimizer_name})
         net, tuning, optimizer, scheduler = make_run(cfg)
-        begin_epoch(tuning, scheduler, 0, 0, lambda iteration: None)
+        enter_epoch(tuning, scheduler, 0, EPOCH, lambda iteration: None)
         for _ in range(3):
             optimizer.zero_grad()
             net(torch.rand(4, 1)).sum().backward()
             optimizer.step()
         before = {key: value.clone() for key, value in optimizer.state[net.head.weight].items()}
         assert before and not optimizer.state[net.layer2[0][0].weight]
-        begin_epoch(tuning, scheduler, 1, EPOCH, lambda iteration: None)
+        enter_epoch(tuning, scheduler, EPOCH, EPOCH, lambda iteration: None)
         after = optimizer.state[net.head.weight]
         assert all(torch.equal(after[key], value) for key, value in before.items())
 
@@ -366,8 +366,8 @@ def test_a_run_without_freezing_has_a_line_each_epoch(tmp_path: Path, caplog: py
 
 def test_the_numbers_of_the_parameter_table_add_up() -> None:
     _, tuning, _, scheduler = make_run(make_cfg("progressive"))
-    begin_epoch(tuning, scheduler, 0, 0, lambda iteration: None)
-    begin_epoch(tuning, scheduler, 1, EPOCH, lambda iteration: None)
+    enter_epoch(tuning, scheduler, 0, EPOCH, lambda iteration: None)
+    enter_epoch(tuning, scheduler, EPOCH, EPOCH, lambda iteration: None)
     counts = parameter_counts(tuning)
     assert counts["backbone"] + counts["heads"] == counts["total"] == 28 * 5 + 8 + 10
     assert counts["total_trainable"] == 2 * 28 + 10 and counts["frozen"] == 3 * 28 + 8

@@ -7,7 +7,9 @@ import pytest
 
 from alphaction.checkpoint import compare_configs
 from alphaction.config import get_cfg
-from alphaction.engine.finetuning import begin_epoch
+from alphaction.engine.finetune_timeline import describe_timeline
+from alphaction.engine.finetuning import enter_epoch
+from alphaction.engine.metrics_file import MetricsFile
 from tests.engine.test_finetuning import BASE_LR, EPOCH, make_cfg, make_run, train
 
 
@@ -20,12 +22,10 @@ def rates_to(cfg: Any, unit: str, end: int, *, max_epochs: int, saved: dict[str,
         tuning.load_state_dict(saved["finetune"], [key for key, _, _ in rows if key.startswith("FINETUNE.")])
         scheduler.load_state_dict(saved["scheduler"])
         start = saved["iteration"]
-        if start % EPOCH and tuning.goes_on:
-            scheduler.set_units(tuning.rates())
     rates = []
     for iteration in range(start, end):
-        if iteration % EPOCH == 0 or (iteration == start and not tuning.goes_on):
-            begin_epoch(tuning, scheduler, iteration // EPOCH, iteration, lambda _: 0.5)
+        if iteration % EPOCH == 0 or iteration == start:
+            enter_epoch(tuning, scheduler, iteration, EPOCH, lambda _: 0.5)
         rates.append(BASE_LR * scheduler.unit_rate(unit) if unit in tuning.trained else 0.0)
         scheduler.step()
     return rates
@@ -36,7 +36,7 @@ def state_at(cfg: Any, iteration: int, *, max_epochs: int) -> dict[str, Any]:
     _, tuning, _, scheduler = make_run(cfg, max_epochs=max_epochs)
     for now in range(iteration):
         if now % EPOCH == 0:
-            begin_epoch(tuning, scheduler, now // EPOCH, now, lambda _: 0.5)
+            enter_epoch(tuning, scheduler, now, EPOCH, lambda _: 0.5)
         scheduler.step()
     parts = {"finetune": tuning.state_dict(), "scheduler": scheduler.state_dict()}
     return {**parts, "iteration": iteration, "config": cfg.dump()}
@@ -113,3 +113,35 @@ def test_what_decides_the_metric_that_is_learnt_from_may_not_change_unsaid(
 
 def test_the_defaults_differ_in_nothing() -> None:
     assert compare_configs(get_cfg().dump(), get_cfg().dump(), follows_metric=True) == []
+
+
+def timeline(cfg: Any, *, max_epochs: int, **more: Any) -> list[list[str]]:
+    """Returns the cells of the rows that a dry run shows."""
+    _, tuning, _, scheduler = make_run(cfg, max_epochs=max_epochs)
+    if (saved := more.pop("saved", None)) is not None:
+        tuning.load_state_dict(saved["finetune"])
+        scheduler.load_state_dict(saved["scheduler"])
+        more["start"] = saved["iteration"]
+    end = max_epochs * EPOCH
+    text = describe_timeline(tuning, scheduler, epoch_iters=EPOCH, max_iter=end, base_lr=BASE_LR, **more)
+    return [row.split() for row in text.splitlines()[2:]]
+
+
+def test_the_timeline_of_a_schedule_that_waits_for_a_metric_shows_a_metric_that_stands_still() -> None:
+    solver = {"SCHEDULER": "plateau", "PLATEAU_PATIENCE": 0, "PLATEAU_FACTOR": 0.1}
+    rows = timeline(make_cfg("none", solver=solver), max_epochs=4, eval_periods=[EPOCH])
+    assert [row[-1] for row in rows] == ["0.001", "0.001", "0.0001", "1e-05"]
+
+
+def test_the_timeline_of_adaptive_goes_on_from_the_metric_of_the_run(tmp_path: Path) -> None:
+    cfg = make_cfg("adaptive", FIRST_EPOCH=0, PATIENCE=2)
+    saved, _ = train(cfg, tmp_path, stop=2 * EPOCH + 1, metrics=lambda _: 0.6)  # one epoch without a gain
+    rows = timeline(cfg, max_epochs=5, saved=saved, last_metric=0.6)
+    assert [(row[0], row[2]) for row in rows if row[2].startswith("+")] == [("3", "+layer2")]
+
+
+def test_a_change_to_a_strategy_without_events_is_an_event(tmp_path: Path) -> None:
+    saved, _ = train(make_cfg("static"), tmp_path, stop=EPOCH)
+    train(make_cfg("none"), tmp_path, stop=EPOCH + 1, saved=saved)
+    line = MetricsFile(tmp_path / "metrics.jsonl", EPOCH + 1, None).get("finetune", EPOCH)
+    assert line is not None and "layer2.1" in line["released"].split() and line["parameters_frozen"] == 0

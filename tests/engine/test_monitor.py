@@ -123,11 +123,20 @@ def test_a_final_test_is_enough_for_the_best_weights() -> None:
 
 def test_a_patience_without_an_evaluation_in_the_run_is_refused() -> None:
     cfg = get_cfg()
-    check_periods(cfg, [10], 10)
+    cfg.SOLVER.EVAL_PERIOD = 10
+    check_periods(cfg, finetune_epoch=3, max_iter=10)
     cfg.SOLVER.EARLY_STOP_PATIENCE = 2
-    check_periods(cfg, [10, 3], 10)
+    check_periods(cfg, finetune_epoch=3, max_iter=11)
     with pytest.raises(ConfigError, match=r"EARLY_STOP_PATIENCE 2 would have no effect.*Lower SOLVER\.EVAL_PERIOD"):
-        check_periods(cfg, [10], 10)
+        check_periods(cfg, finetune_epoch=3, max_iter=10)
+
+
+def test_a_strategy_that_sees_no_metric_before_the_end_is_refused() -> None:
+    cfg = get_cfg()
+    cfg.SOLVER.EVAL_PERIOD, cfg.FINETUNE.STRATEGY = 2, "adaptive"
+    check_periods(cfg, finetune_epoch=8, max_iter=9)
+    with pytest.raises(ConfigError, match=r'"adaptive" would have no effect.*8 iterations, and the run 8'):
+        check_periods(cfg, finetune_epoch=8, max_iter=8)
 
 
 class Named(Evaluator):

@@ -91,3 +91,35 @@ def test_the_saved_state_is_plain(tmp_path: Any) -> None:
     tuning.begin_epoch(Clock(0), 0)
     torch.save(tuning.state_dict(), tmp_path / "state.pth")
     assert torch.load(tmp_path / "state.pth", weights_only=True) == tuning.state_dict()
+
+
+def test_parts_that_begin_frozen_with_random_weights_are_named_once(caplog: pytest.LogCaptureFixture) -> None:
+    units, cfg = Net().stages(), get_cfg()
+    cfg.FINETUNE.STRATEGY = "progressive"
+    for unloaded, told in (
+        ([unit.name for unit in units], "backbone: frozen from the start with random weights"),
+        (["layer1.0", "layer1.1", "head"], "layer1: frozen from the start with random weights"),
+        (["head"], ""),
+    ):
+        caplog.clear()
+        tuning = build_fine_tuning(cfg, units, unloaded)
+        for epoch in range(3):
+            tuning.begin_epoch(Clock(epoch), epoch * 10)
+        assert caplog.text.count("random weights") == bool(told) and told in caplog.text
+
+
+def test_adaptive_says_how_long_it_has_waited_when_it_releases() -> None:
+    tuning = make("adaptive")
+    notes = [tuning.begin_epoch(Clock(epoch, 0.5), epoch * 10).notes for epoch in range(5)]
+    assert [note[0].split(", ")[-1] for note in notes[2:]] == [
+        f"{n} without a gain" for n in ("0 epochs", "1 epoch", "2 epochs")
+    ]
+    assert tuning.trained == ("layer2.0", "layer2.1", "head")
+
+
+def test_a_head_that_learns_faster_in_the_second_phase_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    make("fixed", BACKBONE_LR_FACTOR=0.1)
+    assert "rate in phase 2" not in caplog.text
+    make("fixed")
+    assert "the head's rate in phase 2 is 5 times that of phase 1" in caplog.text
+    assert "UNFREEZE_BLOCKS is 3, and the backbone has 2 layers" in caplog.text

@@ -153,14 +153,18 @@ def test_backbone_at_epoch_refuses_to_release_nothing() -> None:
     ("name", "keys", "epoch"),
     [
         ("none", {}, 0),
-        ("progressive", {"EVERY_N_EPOCHS": 3}, 3),
+        ("progressive", {"EVERY_N_EPOCHS": 3, "MAX_UNITS": 2}, 6),
+        ("progressive", {"MAX_UNITS": 0}, 4),
         ("progressive", {"EPOCHS": [2, 9, 5]}, 9),
-        ("early_gradual", {"FREEZE_EPOCHS": 4}, 4),
+        ("early_gradual", {"FREEZE_EPOCHS": 4}, 5),
+        ("early_gradual", {"FREEZE_EPOCHS": 1, "TARGET_RATIO": 1.0, "BLOCKS_PER_EPOCH": 3}, 3),
+        ("early_gradual", {"FREEZE_EPOCHS": 4, "TARGET_RATIO": 0.0}, 4),
+        ("adaptive", {"FIRST_EPOCH": 1, "PATIENCE": 3}, 4),
         ("fixed", {"PHASE1_EPOCHS": 6}, 6),
         ("backbone_at_epoch", {"EPOCH": 7}, 7),
     ],
 )
-def test_a_strategy_says_by_when_it_has_released_something(name: str, keys: dict[str, Any], epoch: int) -> None:
+def test_a_strategy_says_by_when_it_has_done_what_its_keys_say(name: str, keys: dict[str, Any], epoch: int) -> None:
     assert make(name, **keys).due_by() == epoch
 
 

@@ -7,6 +7,7 @@ from alphaction.finetune.plan import Clock, FreezePlan
 from alphaction.finetune.strategies.base import STRATEGIES, Strategy
 from alphaction.finetune.strategies.gradual import GradualRelease
 from alphaction.utils.plateau import Plateau
+from alphaction.utils.words import counted
 
 
 @STRATEGIES.register("adaptive")
@@ -41,12 +42,17 @@ class Adaptive(Strategy):
     def needs_metric(cls, cfg: Any) -> bool:
         return True
 
+    def due_by(self) -> int:
+        return self._first_epoch + self._plateau.patience
+
     def plan(self, clock: Clock) -> FreezePlan:
         if clock.epoch <= self._first_epoch or clock.metric is None:
             return FreezePlan(self._release.trained(self._num_released))
-        if self._plateau.is_reached(clock.metric) and self._num_released < len(self._release.parts):
+        is_reached = self._plateau.is_reached(clock.metric)
+        if is_reached and self._num_released < len(self._release.parts):
             self._num_released += 1
-        note = f"Metric {clock.metric:.4f}, best {self._plateau.best:.4f}, {self._plateau.count} epochs without a gain"
+        count = self._plateau.patience if is_reached else self._plateau.count
+        note = f"Metric {clock.metric:.4f}, best {self._plateau.best:.4f}, {counted(count, 'epoch')} without a gain"
         return FreezePlan(self._release.trained(self._num_released), notes=(note,))
 
     def state_dict(self) -> dict[str, Any]:

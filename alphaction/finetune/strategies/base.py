@@ -37,7 +37,10 @@ class Strategy:
         return False
 
     def due_by(self) -> int:
-        """Returns the epoch by which all that the keys lay down for sure has begun, for a warning of runs too short."""
+        """Returns the epoch by which all that the keys lay down for sure has begun, for a warning of runs too short.
+
+        Of releases that depend on a metric it is the earliest that can come.
+        """
         return 0
 
     def plan(self, clock: Clock) -> FreezePlan:

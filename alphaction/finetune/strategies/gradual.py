@@ -1,13 +1,17 @@
 """Strategies that release the backbone from its end, by the clock."""
 
+import logging
 from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import chain
+from math import ceil
 from typing import Any, Literal
 
 from alphaction.finetune.layout import ModelLayout
 from alphaction.finetune.plan import Clock, FreezePlan
 from alphaction.finetune.strategies.base import STRATEGIES, Strategy, keep_order
+
+logger = logging.getLogger(__name__)
 
 TargetMode = Literal["reach", "not_exceed", "closest"]
 
@@ -52,10 +56,16 @@ class Progressive(Strategy):
         keys = cfg.FINETUNE.PROGRESSIVE
         max_units = 0 if keys.EPOCHS else keys.MAX_UNITS
         release = GradualRelease(layout, cfg.FINETUNE, by_block=False, max_units=max_units)
+        if len(keys.EPOCHS) > len(release.parts):
+            logger.warning(
+                "FINETUNE.PROGRESSIVE.EPOCHS has %d epochs, and there are %d layers to release: the last ones bring "
+                "nothing.",
+                *(len(keys.EPOCHS), len(release.parts)),
+            )
         return cls(release, every=keys.EVERY_N_EPOCHS, epochs=keys.EPOCHS)
 
     def due_by(self) -> int:
-        return self._epochs[-1] if self._epochs else self._every
+        return self._epochs[-1] if self._epochs else self._every * len(self._release.parts)
 
     def plan(self, clock: Clock) -> FreezePlan:
         due = bisect_right(self._epochs, clock.epoch) if self._epochs else clock.epoch // self._every
@@ -104,7 +114,7 @@ class EarlyGradual(Strategy):
         )
 
     def due_by(self) -> int:
-        return self._freeze_epochs
+        return self._freeze_epochs + max(ceil(self._num_units / self._blocks_per_epoch) - 1, 0)
 
     def plan(self, clock: Clock) -> FreezePlan:
         num_epochs = max(0, clock.epoch - self._freeze_epochs + 1)

@@ -1,5 +1,6 @@
 """Strategies of a few phases, one after the other."""
 
+import logging
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from alphaction.finetune.strategies.gradual import GradualRelease
 from alphaction.utils.errors import ConfigError
 from alphaction.utils.plateau import Plateau
 
-_PHASE_KEYS = ("epochs", "train", "lr_factor", "unit_lr_factors", "restart")
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,7 @@ class Fixed(Strategy):
             name: head / finetune.HEAD_LR_FACTOR if name in layout.heads else keys.PHASE2_BACKBONE_LR_SCALE_FACTOR
             for name in trained
         }
+        _warn_of_phase2(cfg, len(release.parts), head / finetune.HEAD_LR_FACTOR)
         plateau = Plateau(
             patience=keys.PHASE1_PLATEAU_PATIENCE + 1,
             smaller_is_better=cfg.SOLVER.MONITOR_MODE == "min",
@@ -156,12 +158,34 @@ class Fixed(Strategy):
             self._plateau.load_state_dict(state["plateau"])
 
 
+def _warn_of_phase2(cfg: Any, num_parts: int, head_factor: float) -> None:
+    """Warns of a head that learns faster in phase 2 than before, and of more layers than there are."""
+    if head_factor > 1:
+        logger.warning(
+            "FINETUNE.STRATEGY fixed: the head's rate in phase 2 is %g times that of phase 1, because it is "
+            "PHASE2_HEAD_LR_RATIO times the backbone's. The usual FINETUNE.BACKBONE_LR_FACTOR with it is 0.1.",
+            head_factor,
+        )
+    if cfg.FINETUNE.FIXED.UNFREEZE_BLOCKS > num_parts:
+        logger.warning(
+            "FINETUNE.FIXED.UNFREEZE_BLOCKS is %d, and the backbone has %d layers: all of them train in phase 2.",
+            *(cfg.FINETUNE.FIXED.UNFREEZE_BLOCKS, num_parts),
+        )
+
+
 def _read_phase(entry: Any, index: int, layout: ModelLayout) -> Phase:
     where = f"FINETUNE.PHASES[{index}]"
     trained = layout.resolve(entry["train"], f"{where}.train")
     if not trained:
         raise ConfigError(f'{where}.train is empty, so nothing would train; ["head"] trains the head.')
-    factors = unit_factors(layout, entry.get("unit_lr_factors", []), f"{where}.unit_lr_factors")
+    pairs = entry.get("unit_lr_factors", [])
+    for name, _ in pairs:
+        if not set(layout.resolve([name], f"{where}.unit_lr_factors")) & set(trained):
+            raise ConfigError(
+                f'{where}.unit_lr_factors names "{name}", which this phase does not train; it trains: '
+                f"{', '.join(layout.shortest(trained))}."
+            )
+    factors = unit_factors(layout, pairs, f"{where}.unit_lr_factors")
     common = entry.get("lr_factor", 1.0)
     return Phase(
         epochs=entry["epochs"],
