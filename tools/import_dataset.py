@@ -29,12 +29,15 @@ def parse_flags(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
-    parser.add_argument("format", choices=sorted(FORMATS), metavar="FORMAT", help=", ".join(sorted(FORMATS)))
+    parser.add_argument(
+        "format", type=str.lower, choices=sorted(FORMATS), metavar="FORMAT", help=", ".join(sorted(FORMATS))
+    )
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="annotation files")
     parser.add_argument("--videos", type=Path, required=True, metavar="DIR", help="the folder of the videos")
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="a new folder, or one of an earlier import"
     )
+    parser.add_argument("--overwrite", action="store_true", help="lose what was edited in DIR since its import")
     parser.add_argument("--labels", type=Path, metavar="FILE", help="label map (.pbtxt or one name a line)")
     parser.add_argument(
         "--groups", choices=["exclusive", "multilabel"], help="one action a person, or any number (default: multilabel)"
@@ -75,6 +78,7 @@ def run_import(flags: argparse.Namespace) -> None:
         box_thresh=flags.box_thresh,
         frame_rate=flags.frame_rate,
         attributes=tuple(flags.attributes),
+        overwrite=flags.overwrite,
     )
     report = import_dataset(plan)
     print(f"Wrote {report.out} (split by {report.split.by}):\n")

@@ -81,7 +81,9 @@ def write_data(root: Path, movies: Movies, splits: Sequence[Split], *, seconds: 
         is_test = split.movies[0].startswith("val")
         truth = files.val_csv if is_test else files.train_csv
         excluded = files.val_excluded if is_test else files.train_excluded
-        write_rows(root / f"{split.name}.csv", _rows_of(truth, split.movies))
+        asked = {str(class_id) for class_id in class_ids(split.actions)}
+        labels = [row for row in _rows_of(truth, split.movies) if row.split(",")[6] in asked]
+        write_rows(root / f"{split.name}.csv", labels)
         write_rows(root / f"{split.name}_excluded.csv", _rows_of(excluded, split.movies))
         # No box_file: the labelled persons are taken, so that recognition alone is measured.
         write_rows(

@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from alphaction.dataset.annotations import Annotations, load_annotations, load_boxes_json
 from alphaction.dataset.box_threshold import BoxThreshold
-from alphaction.structures.ava_csv import AvaRows, load_exclusions, load_person_boxes_csv
+from alphaction.structures.ava_csv import NO_ACTION, AvaRows, load_exclusions, load_person_boxes_csv
 from alphaction.structures.clip import ClipKey
 from alphaction.structures.labels import LabelMap, load_label_map
 from alphaction.utils.errors import DataError
@@ -36,7 +36,8 @@ class AvaFiles:
         labelmap_file: the classes that are evaluated; without it all.
         exclusion_file: key frames to leave out, AVA CSV.
         groups: loss groups, see ``structures.labels.load_label_map``.
-        keep_classes: ids of the classes to learn; without it all.
+        keep_classes: ids of the classes to learn; without it all. Where some of them are multi-label, persons without
+            one of them stay: they show what it looks like when the class is absent.
         box_thresh: score that a box of ``box_file`` needs, see ``box_threshold``.
     """
 
@@ -214,12 +215,12 @@ def _rows_of_known_classes(
     annotations: Annotations, files: AvaFiles, labels: LabelMap, dropped: Counter[str]
 ) -> AvaRows:
     rows = annotations.rows
-    is_known = np.isin(rows.action, labels.ids)
+    is_known = is_kept = np.isin(rows.action, labels.ids)
     if is_known.all():
         return rows
     if files.keep_classes:
         all_labels = load_label_map(files.label_file, files.groups) if files.label_file else LabelMap.ava()
-        is_kept, is_known = is_known, np.isin(rows.action, all_labels.ids)
+        is_known = np.isin(rows.action, all_labels.ids)
         dropped["labels of classes not in keep_classes"] = int((~is_kept & is_known).sum())
     if not is_known.all():
         first = int(np.argmin(is_known))
@@ -227,6 +228,8 @@ def _rows_of_known_classes(
             f"{annotations.path}, {annotations.where(first)}: class id {rows.action[first]} is not one of the "
             f"{len(labels)} classes of {files.label_file or 'AVA (no label_file is given)'}: {_first_classes(labels)}."
         )
+    if labels.groups.multilabel:
+        return replace(rows, action=np.where(is_kept, rows.action, NO_ACTION))
     return rows.select(is_kept)
 
 

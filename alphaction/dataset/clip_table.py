@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from alphaction.structures.ava_csv import AvaRows
+from alphaction.structures.ava_csv import NO_ACTION, AvaRows
 from alphaction.structures.boxes import PIXEL, Boxes
 from alphaction.structures.clip import ClipKey
 from alphaction.structures.overlap import pair_iou
@@ -83,7 +83,7 @@ def table_of_persons(rows: AvaRows, keys: Sequence[ClipKey], column_of: Mapping[
     Rows of one key frame are one person if their boxes are equal, or if they share a person id and overlap.
 
     Args:
-        rows: one row a person and class.
+        rows: one row a person and class; ``NO_ACTION`` is a person without one of the classes.
         keys: the clips; rows of other key frames are left out.
         column_of: class id -> column; every class of ``rows`` is in it.
     """
@@ -95,9 +95,10 @@ def table_of_persons(rows: AvaRows, keys: Sequence[ClipKey], column_of: Mapping[
     order = np.lexsort((first, clip[first]))  # by clip, then in the order of the file
     new_place = np.empty_like(order)
     new_place[order] = np.arange(len(order))
-    column = np.array([column_of[action] for action in rows.action.tolist()], np.int64)
+    has_class = rows.action != NO_ACTION
+    column = np.array([column_of[action] for action in rows.action[has_class].tolist()], np.int64)
     labels = np.zeros((len(order), len(column_of)), np.uint8)
-    labels[new_place[person], column] = 1
+    labels[new_place[person[has_class]], column] = 1
     kept = first[order]
     start = np.searchsorted(clip[kept], np.arange(len(keys) + 1))
     score = rows.score[kept].astype(np.float32)

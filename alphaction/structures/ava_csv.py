@@ -28,6 +28,7 @@ from alphaction.utils.files import replaced_when_complete
 logger = logging.getLogger(__name__)
 
 _LINES_AT_ONCE = 50_000
+NO_ACTION = -1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,7 +40,7 @@ class AvaRows:
         video: [n] int32 positions in ``videos``.
         timestamp_ms: [n] int64 time of the key frame.
         xyxy: [n, 4] float64 left, top, right, bottom as fractions of the frame.
-        action: [n] int64 class ids, -1 in files of person boxes.
+        action: [n] int64 class ids, ``NO_ACTION`` in files of person boxes.
         score: [n] float64, 1 in ground truth.
         person_id: [n] int64, -1 where the file gives none.
         frames_without_boxes: key frames that the file lists without a box.

@@ -36,6 +36,11 @@ class ClassGroups:
         return cls(*(tuple(range(edges[i], edges[i + 1])) for i in range(3)))
 
     @property
+    def multilabel(self) -> tuple[int, ...]:
+        """Columns of the classes of which a person may have any number, none included."""
+        return (*self.object, *self.person)
+
+    @property
     def counts(self) -> tuple[int, int, int]:
         return len(self.pose), len(self.object), len(self.person)
 

@@ -129,9 +129,33 @@ def test_excluded_key_frames_are_left_out(files, tmp_path, is_train):
 def test_kept_classes_get_new_columns_and_the_others_are_counted(files, caplog):
     with caplog.at_level(logging.INFO):
         dataset = open_ava(True, **files, keep_classes=[2, 3])
-    assert dataset.labels.ids == (2, 3) and keys(dataset) == [("-abc", 1000), ("_x", 3000)]
+    assert dataset.labels.ids == (2, 3)
     assert dataset[0].target.persons.labels.tolist() == [[0, 1], [1, 0]]
     assert "2 labels of classes not in keep_classes" in caplog.text
+
+
+def test_persons_without_a_kept_class_stay_to_learn_its_absence_from(files, caplog):
+    dataset = open_ava(True, **files, keep_classes=[2])
+    assert keys(dataset) == [("-abc", 1000), ("-abc", 2500), ("_x", 3000)]
+    assert [sample.target.persons.labels.tolist() for sample in dataset] == [[[0], [1]], [[0]], [[1]]]
+    assert dataset.label_counts().tolist() == [[1], [0], [1]] and "say it of everybody" not in caplog.text
+
+
+def test_persons_without_a_kept_exclusive_class_are_left_out(files, caplog):
+    dataset = open_ava(True, **files, keep_classes=[2], groups="exclusive")
+    assert keys(dataset) == [("-abc", 1000), ("_x", 3000)]
+    assert '"stand" is the only exclusive class, so that everybody has it with score 1' in caplog.text
+
+
+def test_a_class_that_every_person_has_is_told(files, tmp_path, caplog):
+    files["csv_gt_file"] = write_text(
+        tmp_path / "gt.csv", f"-abc,1,{BOX},1,0", f"-abc,2.5,{BOX},1,0", f"-abc,2.5,{BOX},2,0"
+    )
+    open_ava(True, **files)
+    assert "all 2 persons do walk, so that a model learns to say it of everybody" in caplog.text
+    caplog.clear()
+    open_ava(False, **files)
+    assert "say it of everybody" not in caplog.text
 
 
 def test_rows_of_a_person_whose_boxes_differ_a_little_are_one_person(files, tmp_path, caplog):

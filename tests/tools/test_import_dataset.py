@@ -48,6 +48,7 @@ def test_it_says_what_it_did_and_what_to_type_next(
         "2 walk       2    2",
         "Of 9 labels 6 were written and 3 left out:",
         "        3  persons without an action",
+        "3 persons without an action: from them a model would learn what it looks like when nobody does any.",
         f"Next: python tools/check_dataset.py '{tmp_path}/my data'",
     ):
         assert line in said

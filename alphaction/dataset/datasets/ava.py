@@ -108,13 +108,16 @@ class AVAVideoDataset(ClipDataset):
             )
         if with_objects and not files.object_file:
             logger.warning("%s has no object_file: the O blocks of the model see no objects.", entry.name)
-        if is_train and cfg.INPUT.FLIP_PROB > 0:
-            _warn_of_sides(labels)
+        persons = _table_of_persons(chosen, keys, labels, is_train)
+        if is_train:
+            _warn_of_nothing_to_tell_apart(entry.name, labels, persons)
+            if cfg.INPUT.FLIP_PROB > 0:
+                _warn_of_sides(labels)
         return cls(
             keys=keys,
             sources=movies.sources,
             sizes=movies.sizes,
-            persons=_table_of_persons(chosen, keys, labels, is_train),
+            persons=persons,
             objects=None if chosen.objects is None else table_of_boxes(chosen.objects, keys, interaction.MAX_OBJECT),
             labels=labels,
             pathways=Pathways(
@@ -233,6 +236,23 @@ def _report(name: str, keys: Sequence[ClipKey], chosen: Selection, movies: Movie
             "If a detector's boxes were left out for their scores, lower the threshold that is named."
         )
     logger.info("%s: %d clips of %d videos. Left out: %s.", name, len(keys), len(movies.sources), dropped or "nothing")
+
+
+def _warn_of_nothing_to_tell_apart(name: str, labels: LabelMap, persons: BoxTable) -> None:
+    """Warns of classes that a model learns to give to everybody, because it sees nobody without them."""
+    counts = persons.label_counts().sum(axis=0)
+    by_all = [labels.names[column] for column in labels.groups.multilabel if counts[column] == len(persons.xyxy)]
+    if by_all:
+        logger.warning(
+            "%s: all %d persons do %s, so that a model learns to say it of everybody. Label persons who do not, with "
+            "another class.",
+            *(name, len(persons.xyxy), ", ".join(by_all)),
+        )
+    if len(labels.groups.pose) == 1:
+        logger.warning(
+            '%s: "%s" is the only exclusive class, so that everybody has it with score 1; use groups: multilabel.',
+            *(name, labels.names[labels.groups.pose[0]]),
+        )
 
 
 def _warn_of_sides(labels: LabelMap) -> None:

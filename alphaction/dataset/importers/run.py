@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from alphaction.dataset.importers.base import FORMATS, Imported, ReadOptions, check_endings
+from alphaction.dataset.importers.base import FORMATS, NO_ACTION, Imported, ReadOptions, check_endings
 from alphaction.dataset.importers.cleaning import keep_usable
 from alphaction.dataset.importers.person_boxes import Found, count_found, load_person_boxes
 from alphaction.dataset.importers.splitting import SIDES, Split, SplitBy, is_outside_halves, split_given, split_rows
 from alphaction.dataset.importers.standard_folder import (
     check_folder,
     groups_entry,
+    refuse_to_lose_edits,
     write_boxes_csv,
     write_dataset_yaml,
     write_labels,
@@ -53,6 +54,7 @@ class ImportPlan:
         box_thresh: the score such a box needs in a test, or None for TEST.BOX_THRESH.
         frame_rate: see ``ReadOptions``.
         attributes: see ``ReadOptions``.
+        overwrite: write over files of an earlier import that were edited since.
     """
 
     format: str
@@ -70,6 +72,7 @@ class ImportPlan:
     box_thresh: float | None = None
     frame_rate: float = 0.0
     attributes: tuple[str, ...] = ()
+    overwrite: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,6 +112,8 @@ def import_dataset(plan: ImportPlan) -> ImportReport:
     """
     read = FORMATS.get(plan.format)
     check_folder(plan.out)
+    if not plan.overwrite:
+        refuse_to_lose_edits(plan.out)
     if plan.groups not in (None, "exclusive", "multilabel"):
         raise DataError(f'groups is "{plan.groups}"; it takes "exclusive" or "multilabel".')
     check_endings(plan.format, (*plan.files, *plan.val_files))
@@ -136,6 +141,13 @@ def import_dataset(plan: ImportPlan) -> ImportReport:
     boxes, box_notes = _boxes(plan, split, found[0])
     if num_empty:
         box_notes.append(f"In neither training nor validation: {counted(num_empty, 'key frame')} without persons.")
+    if left_out[NO_ACTION]:
+        box_notes.append(
+            f"{counted(left_out[NO_ACTION], 'person')} without an action: from them a model would learn what it looks "
+            'like when nobody does any. Give them an action of their own, such as "other".'
+        )
+    if not boxes and (plan.out / "val_boxes.csv").is_file():
+        box_notes.append("The boxes of the import before are gone: give them with --boxes again.")
     _write(plan, found[0].labels, rows, boxes, +left_out)
     thresh = _USUAL_BOX_THRESH if plan.box_thresh is None else plan.box_thresh
     return ImportReport(

@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import hashlib
 import json
 import os
 import shutil
@@ -31,6 +32,23 @@ def check_folder(out: Path) -> None:
         raise DataError(
             f"{out} is not empty and was not written by an import (it has no {MARKER}); give a new folder, so that "
             "nothing of yours is written over."
+        )
+
+
+def refuse_to_lose_edits(out: Path) -> None:
+    """Makes sure that the files of an earlier import are as it wrote them.
+
+    Raises:
+        DataError: somebody has worked on them since.
+    """
+    digests = _marker(out).get("sha256", {})
+    edited = sorted(
+        name for name, digest in digests.items() if (out / name).is_file() and _sha256(out / name) != digest
+    )
+    if edited:
+        raise DataError(
+            f"{', '.join(str(out / name) for name in edited)}: edited since the import, and a new one would write over "
+            "it. Give another --out and copy what you need, or --overwrite to lose the edits."
         )
 
 
@@ -74,8 +92,9 @@ def _take_up(old: Path, out: Path) -> None:
 
 def write_marker(folder: Path, facts: Mapping[str, Any]) -> None:
     """Writes how the folder was made, and which files are ours."""
-    written = sorted([path.name for path in folder.iterdir()] + [MARKER])
-    text = json.dumps({**facts, "written": written}, indent=1, ensure_ascii=False)
+    digests = {path.name: _sha256(path) for path in sorted(folder.iterdir())}
+    written = sorted([*digests, MARKER])
+    text = json.dumps({**facts, "written": written, "sha256": digests}, indent=1, ensure_ascii=False)
     (folder / MARKER).write_text(text + "\n", encoding="utf-8")
 
 
@@ -117,11 +136,21 @@ def groups_entry(labels: LabelMap) -> str | dict[str, list[int]]:
 
 def _others(folder: Path) -> list[Path]:
     """Returns the files in a folder of ours that no import wrote."""
-    try:
-        ours = set(json.loads((folder / MARKER).read_text(encoding="utf-8"))["written"])
-    except (OSError, ValueError, KeyError, TypeError):
-        ours = {MARKER}
+    ours = {MARKER, *_marker(folder).get("written", ())}
     return [path for path in folder.iterdir() if path.name not in ours]
+
+
+def _marker(folder: Path) -> dict[str, Any]:
+    """Returns what the marker says, nothing where it is missing or broken."""
+    try:
+        content = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _quotable(name: str) -> str:

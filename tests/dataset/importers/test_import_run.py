@@ -151,6 +151,30 @@ def test_only_a_folder_of_ours_is_written_over_and_others_files_stay(plan: Impor
     assert yaml.safe_load((plan.out / "val.yaml").read_text())["groups"] == "exclusive"
 
 
+def test_what_was_edited_since_the_import_is_not_written_over(plan: ImportPlan) -> None:
+    import_dataset(plan)
+    import_dataset(plan)
+    edited = plan.out / "train.yaml"
+    edited.write_text(edited.read_text() + "keep_classes: [3]\n")
+    with pytest.raises(DataError, match=r"train\.yaml: edited since the import.*--overwrite"):
+        import_dataset(plan)
+    assert "keep_classes" in edited.read_text()
+    import_dataset(replace(plan, overwrite=True))
+    assert "keep_classes" not in edited.read_text()
+    (plan.out / "val.csv").unlink()  # nothing of it to lose
+    import_dataset(plan)
+
+
+def test_boxes_that_a_second_import_does_not_have_are_said_to_be_gone(plan: ImportPlan, tmp_path: Path) -> None:
+    boxes = tmp_path / "boxes.csv"
+    boxes.write_text(
+        "".join(f"{video},{second},{BOX},,0.9\n" for video in ("train_00", "train_01", "val_00") for second in (1, 4))
+    )
+    import_dataset(replace(plan, boxes=(boxes,)))
+    report = import_dataset(plan)
+    assert any("boxes of the import before are gone" in note for note in report.notes)
+
+
 def test_a_write_that_fails_leaves_the_old_folder(plan: ImportPlan, monkeypatch: pytest.MonkeyPatch) -> None:
     import_dataset(plan)
     before = {path.name: path.read_bytes() for path in plan.out.iterdir()}
