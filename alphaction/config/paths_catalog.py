@@ -88,11 +88,22 @@ class DatasetCatalog:
         if name.endswith((".yaml", ".yml")):
             return _entry(name, read_yaml(name), Path(name).parent)
         if name not in cls.DATASETS:
-            raise ConfigError(
-                f'Unknown data set "{name}"; {nearest(name, cls.DATASETS)} Give the path of a data set YAML file, '
-                "or register the name in alphaction/config/paths_catalog.py."
-            )
+            raise ConfigError(f'Unknown data set "{name}"; {_remedy(name, cls.DATASETS)}')
         return _entry(name, _without_folder(cls.DATASETS[name], cls.DATA_DIR), Path(cls.DATA_DIR))
+
+
+def _remedy(name: str, known: Mapping[str, Any]) -> str:
+    if Path(name).is_dir():
+        files = sorted(Path(name).glob("*.yaml"))
+        return f"it is a folder; give a data set YAML file{f' in it, such as {files[0]}' if files else ''}."
+    if Path(name).is_file():
+        return "it is a file; give the data set YAML file that names it."
+    if name.startswith("(") or name.endswith((",", ")")):
+        return "a list of data sets has quotes in its parentheses: \"('mine/train.yaml',)\"."
+    return (
+        f"{nearest(name, known)} Give the path of a data set YAML file, or register the name in "
+        "alphaction/config/paths_catalog.py."
+    )
 
 
 def _without_folder(values: Mapping[str, Any], folder: str) -> dict[str, Any]:

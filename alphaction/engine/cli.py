@@ -2,6 +2,8 @@
 
 import argparse
 import logging
+import os
+import signal
 import sys
 from collections.abc import Callable
 
@@ -29,6 +31,7 @@ def run_tool(work: Callable[[], None]) -> int:
     """Returns the exit code of a tool that does ``work``; of several processes rank 0 speaks for all."""
     try:
         work()
+        sys.stdout.flush()
     except UserError as error:
         if rank_from_env() == 0 or isinstance(error, LocalError):
             _say(f"error: {error}", logging.ERROR)
@@ -40,6 +43,9 @@ def run_tool(work: Callable[[], None]) -> int:
     except KeyboardInterrupt:
         _say("Interrupted.", logging.WARNING)
         return 130
+    except BrokenPipeError:  # whoever read what is printed, such as `head`, has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     finally:
         end_group_threads()
     return 0

@@ -1,7 +1,7 @@
 """Boxes of persons as files: AVA's predicted CSV, and AlphAction's JSON with the images its ids refer to."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,13 @@ from alphaction.dataset.importers.standard_folder import write_boxes_csv
 from alphaction.detection.base import PERSON
 from alphaction.detection.file_boxes import FileBoxes
 from alphaction.engine.person_boxes import VideoBoxes
-from alphaction.structures.ava_csv import AvaRows
+from alphaction.structures.ava_csv import AvaRows, load_person_boxes_csv
 from alphaction.structures.clip import ClipKey
 from alphaction.structures.tracks import PersonTrack
 from alphaction.utils.errors import DataError, UserError
 from alphaction.utils.files import replaced_when_complete, write_text
 
+_NAMED_AT_MOST = 5
 AVA_CSV, ALPHACTION_JSON = "ava-csv", "alphaction-json"
 
 
@@ -50,6 +51,24 @@ class BoxFiles:
 def is_box_file(out: Path) -> bool:
     """Returns whether ``--out`` names a file of boxes, and not a folder."""
     return out.suffix.lower() in (".csv", ".json")
+
+
+def refuse_to_lose_boxes(files: BoxFiles, videos: Collection[str]) -> None:
+    """Makes sure that a CSV of an earlier run is not replaced by one that has fewer videos.
+
+    Raises:
+        UserError: it has videos that are none of ``videos``.
+    """
+    if files.boxes.suffix.lower() != ".csv" or not files.boxes.is_file():
+        return
+    held = {key.video for key in load_person_boxes_csv(files.boxes).keyframes}
+    if lost := sorted(held - set(videos)):
+        more = f" and {len(lost) - _NAMED_AT_MOST} more" if len(lost) > _NAMED_AT_MOST else ""
+        raise UserError(
+            f"{files.boxes} has the boxes of videos that are none of --videos and would be lost: "
+            f"{', '.join(lost[:_NAMED_AT_MOST])}{more}. Give these videos too (what is done is not done again), give "
+            "another --out, or delete the file."
+        )
 
 
 def write_boxes(videos: Sequence[VideoBoxes], kind: str, files: BoxFiles, score: float, ids: Path | None) -> list[Path]:

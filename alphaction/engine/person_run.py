@@ -20,7 +20,14 @@ from alphaction.engine.person_export import (
     track_video,
     write_export,
 )
-from alphaction.engine.person_files import AVA_CSV, BoxFiles, is_box_file, read_json_boxes, write_boxes
+from alphaction.engine.person_files import (
+    AVA_CSV,
+    BoxFiles,
+    is_box_file,
+    read_json_boxes,
+    refuse_to_lose_boxes,
+    write_boxes,
+)
 from alphaction.engine.person_flags import read_actions
 from alphaction.engine.person_truth import compare_with_truth
 from alphaction.engine.person_videos import list_videos
@@ -49,6 +56,8 @@ def run_detection(typed: Namespace, say: Callable[[str], None]) -> int:
     score = typed.score if typed.score is not None else (TRACKING_SCORE if typed.export else BOX_SCORE)
     files = None if typed.export else BoxFiles.at(typed.out, typed.format)
     videos = list_videos(typed.videos)
+    if files is not None:
+        refuse_to_lose_boxes(files, videos)
     if typed.export:
         refuse_to_lose_labels(export_file(typed.export, typed.out, name) for name in videos)
     with launched(typed.device) as process:

@@ -59,3 +59,16 @@ def test_unusable_entry_is_explained(tmp_path: Path, name: str, text: str | None
     with pytest.raises(ConfigError) as caught:
         DatasetCatalog.get(name)
     assert expected in str(caught.value)
+
+
+def test_a_folder_a_file_and_a_list_without_quotes_are_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "train.yaml").write_text("")
+    (tmp_path / "train.csv").write_text("")
+    for name, told in (
+        (str(tmp_path), f"it is a folder; give a data set YAML file in it, such as {tmp_path}/train.yaml"),
+        (str(tmp_path / "train.csv"), "it is a file; give the data set YAML file that names it"),
+        ("(mine/train.yaml,)", "has quotes in its parentheses"),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            DatasetCatalog.get(name)
+        assert told in str(caught.value)

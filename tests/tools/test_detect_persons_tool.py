@@ -57,6 +57,19 @@ def test_boxes_are_written_once_and_reused_for_another_score(made, tmp_path) -> 
     assert again[0].startswith("1 video (1 from an earlier run)") and len(more) > len(rows)
 
 
+def test_boxes_of_videos_that_are_not_given_again_are_not_lost(made, tmp_path) -> None:
+    run(*words(made, tmp_path / "out", "--score", "0.9"))
+    before = (tmp_path / "out/boxes.csv").read_bytes()
+    other = tmp_path / "two.mp4"
+    other.write_bytes((made / "videos/one.mp4").read_bytes())
+    weights = ("--weights", str(made / "graph.pb"), "--device", "cpu")
+    with pytest.raises(UserError, match=r"boxes\.csv has the boxes of videos.*: one\. Give these videos too"):
+        run("--videos", str(other), "--out", str(tmp_path / "out"), *weights)
+    assert (tmp_path / "out/boxes.csv").read_bytes() == before
+    said = run("--videos", str(made / "videos"), str(other), "--out", str(tmp_path / "out"), *weights)
+    assert said[0].startswith("2 videos (1 from an earlier run)")
+
+
 def test_tiles_and_json_and_an_evaluation_go_together(made, tmp_path) -> None:
     truth = write_text(tmp_path / "gt.csv", "one,0,0.1,0.1,0.9,0.9,1,0")
     out = tmp_path / "boxes.json"
