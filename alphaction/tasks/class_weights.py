@@ -1,5 +1,6 @@
 """Factors on the loss of single classes: given, or from how often the training set has each class."""
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,9 @@ from torch import Tensor
 
 from alphaction.structures.labels import LabelMap
 from alphaction.utils.errors import ConfigError
+from alphaction.utils.logger import format_table
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,10 @@ class ClassWeighting:
             return None
         if self.kind == "given":
             return torch.tensor(self.given)
-        return torch.from_numpy(inverse_frequency(dataset.label_counts().sum(axis=0), labels).astype(np.float32))
+        weights = inverse_frequency(dataset.label_counts().sum(axis=0), labels)
+        rows = [(name, f"{weight:.3g}") for name, weight in zip(labels.names, weights, strict=True)]
+        logger.info("Weights of the classes' losses:\n%s", format_table(("class", "weight"), rows))
+        return torch.from_numpy(weights.astype(np.float32))
 
 
 def inverse_frequency(counts: NDArray[np.int64], labels: LabelMap) -> NDArray[np.float64]:

@@ -119,3 +119,10 @@ def test_the_loader_draws_as_the_config_says(sets, sampling, least):
     loader = make_data_loader(concat_datasets(sets), cfg, is_train=True, seed=0, num_iterations=5)
     keys = [key.video for batch in loader for key in batch.keys]
     assert len(keys) == 10 and least <= keys.count("rare") <= least + 1
+
+
+@pytest.mark.parametrize(("threshold", "is_told"), [(0.01, True), (0.9, False)])
+def test_a_threshold_that_changes_nothing_is_told(sets, caplog, threshold, is_told):
+    cfg = small_cfg("DATALOADER.SAMPLING", "repeat_factor", "DATALOADER.REPEAT_THRESHOLD", threshold)
+    make_data_loader(concat_datasets(sets), cfg, is_train=True, seed=0, num_iterations=5)
+    assert ('"repeat_factor" has no effect: the rarest class is in 0.1 of the clips' in caplog.text) == is_told
