@@ -62,6 +62,9 @@ def csv_to_json(flags: argparse.Namespace) -> None:
     print(f"Wrote {written}: {images} images, {persons} persons, {made.num_labels} labels.")
     if made.num_other:
         print(f"Left out: {made.num_other} labels of movies that {flags.movie_list} does not name.")
+    without_file = sum(not (flags.img_root / image["img_path"]).is_file() for image in made.content["images"])
+    if without_file:
+        print(f"{without_file} of the images have no file in {flags.img_root}: --seconds says which there are.")
     if made.num_outside:
         print(f"{made.num_outside} of the images are labelled key frames outside --seconds.")
 

@@ -64,6 +64,7 @@ def test_the_csv_comes_back(
 ) -> None:
     given = ["--movie_list", GOLDEN / "movie_list.txt", "--img_root", key_frames]
     assert run(tool, "--csv_path", GOLDEN / "sample.csv", *given, "--json_path", tmp_path / "all.json") == 0
+    assert f"2688 of the images have no file in {key_frames}" in capsys.readouterr().out
     back = tmp_path / "back.csv"
     assert run(tool, "--reverse", "--json_path", tmp_path / "all.json", "--csv_path", back) == 0
 
