@@ -13,7 +13,7 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
-from alphaction.dataset.video_file import VideoError, VideoInfo, as_fraction, open_video, probe
+from alphaction.dataset.video_file import VideoError, VideoInfo, as_fraction, open_video, packets_of, probe
 
 __all__ = ["DecodedFrames", "Image", "VideoError", "VideoInfo", "decode_at_times", "decode_positions", "probe"]
 
@@ -59,7 +59,7 @@ def decode_at_times(path: str | Path, seconds: Sequence[Fraction], start: Fracti
         if packets is not None:
             return _shown_at(path, stream, packets, stamps)
     with open_video(path) as (container, stream):  # a format that cannot seek there: from the beginning
-        packets = list(_read_until(container.demux(stream), stream, max(stamps)))
+        packets = list(_read_until(packets_of(container, stream), stream, max(stamps)))
         return _shown_at(path, stream, packets, stamps)
 
 
@@ -75,7 +75,7 @@ def decode_positions(path: str | Path, positions: Sequence[int], clamp: bool = F
         VideoError: the file cannot be read.
     """
     with open_video(path) as (container, stream):
-        packets = [packet for packet in container.demux(stream) if packet.size]
+        packets = [packet for packet in packets_of(container, stream) if packet.size]
         count = len(packets)
         if count == 0 or count < stream.frames:
             raise VideoError(path, f"truncated: {count} of {stream.frames} frames are there")
@@ -173,7 +173,7 @@ def _packets_around(container: Any, stream: Any, first: int, last: int) -> list[
         target = max(first - int(seconds_back / as_fraction(stream.time_base)), stream.start_time or 0)
         try:
             container.seek(int(target), stream=stream)
-            packets = list(_read_until(container.demux(stream), stream, last))
+            packets = list(_read_until(packets_of(container, stream), stream, last))
         except av.FFmpegError:
             continue
         while packets and not packets[0].is_keyframe:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -99,6 +99,16 @@ def probe(path: str | Path) -> VideoInfo:
     return VideoInfo(width, height, float(fps), duration, start)
 
 
+def packets_of(container: Any, *streams: Any) -> Iterator[Any]:
+    """Yields the packets of some streams, of all if none is given, and then the empty ones that end them.
+
+    PyAV (18.1) looks for an end of streams that a damaged file has shown only while it was read, and does not find
+    them; by then the packets of the others have all come.
+    """
+    with suppress(IndexError):
+        yield from container.demux(*streams)
+
+
 def as_fraction(rational: Any) -> Fraction:
     """Returns a time base or rate of PyAV as a fraction: up to version 18 it is one, later a type of its own."""
     return Fraction(rational.numerator, rational.denominator)
@@ -142,7 +152,7 @@ def _find_end(path: str | Path, promised: float | None, fps: Fraction) -> Fracti
 
 
 def _packet_ends(container: Any, stream: Any, fps: Fraction) -> list[Fraction]:
-    packets = [packet for packet in container.demux(stream) if packet.size and not packet.is_corrupt]
+    packets = [packet for packet in packets_of(container, stream) if packet.size and not packet.is_corrupt]
     tick = as_fraction(stream.time_base)
     return [
         stamp * tick + (packet.duration * tick if packet.duration else 1 / fps)

@@ -1,6 +1,7 @@
 """The tool that cuts movies, run as a user runs it, and killed."""
 
 import os
+import re
 import runpy
 import signal
 import subprocess
@@ -64,19 +65,35 @@ def test_whole_videos_are_written_anew(tmp_path, main):
     assert main(words) == 0 and (tmp_path / "new/film.mp4").exists()
 
 
+@pytest.mark.parametrize("form", [["--reencode_root"], ["--whole", "--clip_root"]])
+def test_a_video_with_a_damaged_middle_shows_in_the_exit_code(tmp_path, main, capsys, form):
+    write_movie(tmp_path / "movies/cam-B.mp4", 10)
+    content = bytearray((tmp_path / "movies/cam-B.mp4").read_bytes())
+    first, stop = len(content) * 4 // 10, len(content) * 6 // 10
+    content[first:stop] = np.random.default_rng(0).bytes(stop - first)
+    (tmp_path / "movies/cam-B.mp4").write_bytes(content)
+    words = ["--movie_root", str(tmp_path / "movies"), "--process_num", "0", *form, str(tmp_path / "new")]
+    for _ in range(2):  # the second time the files are there, and still not whole
+        assert main(words) == 1
+        assert re.search(r"  cam-B\.mp4: .* s to .* s cannot be decoded \(.* s\)", capsys.readouterr().out)
+
+
 @pytest.mark.parametrize(
-    "more",
+    ("more", "said"),
     [
-        [],
-        ["--clip_root", "a", "--reencode_root", "b"],
-        ["--clip_root", "a", "--end_second", "1"],
-        ["--clip_root", "a", "--process_num", "-3"],
+        ([], "give --clip_root"),
+        (["--clip_root", "a", "--reencode_root", "b"], "give one of the two, not both"),
+        (["--clip_root", "a", "--end_second", "1"], "or above --end_second 1"),
+        (["--clip_root", "a", "--process_num", "-3"], "give 1 or more processes"),
+        (["--reencode_root", "a", "--start_second", "3"], "leave out --start_second, or give --clip_root"),
+        (["--reencode_root", "a", "--start_second", "3", "--end_second", "9"], "out --start_second and --end_second,"),
+        (["--reencode_root", "a", "--whole"], "leave out --whole"),
     ],
 )
-def test_arguments_that_do_not_go_together_are_refused(main, more):
+def test_arguments_that_do_not_go_together_are_refused(main, capsys, more, said):
     with pytest.raises(SystemExit) as stop:
         main(["--movie_root", "movies", *more])
-    assert stop.value.code == 2
+    assert stop.value.code == 2 and said in capsys.readouterr().err
 
 
 @pytest.mark.smoke

@@ -1,5 +1,6 @@
 """Movies cut to one-second clips and key frames: ``<clip_root>/<movie>/<second>.mp4``, ``<kframe_root>/.../.jpg``."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -7,7 +8,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from alphaction.dataset.preparation.damage import Damage, DamageWatch
 from alphaction.dataset.preparation.encode import Scaler, fitted_size, write_picture, write_video
+from alphaction.dataset.preparation.record import Recipe, Record, load_record, recipe_of
 from alphaction.dataset.preparation.stream import frames_at_rate, num_slots
 from alphaction.dataset.video_file import VideoError, VideoInfo, probe
 from alphaction.utils.files import PARTIAL_SUFFIX
@@ -42,10 +45,14 @@ class ClipSettings:
     def key_frame(self, movie: str, second: int) -> Path | None:
         return None if self.kframe_root is None else self.kframe_root / movie / f"{second}.jpg"
 
-    def is_there(self, movie: str, second: int) -> bool:
-        """Returns whether a second's files exist; they appear when they are complete."""
+    def outputs(self, movie: str, second: int) -> list[Path]:
+        """Returns the files of a second."""
         key_frame = self.key_frame(movie, second)
-        return self.clip(movie, second).exists() and (key_frame is None or key_frame.exists())
+        return [self.clip(movie, second), *([key_frame] if key_frame else [])]
+
+    def recipe(self) -> dict[str, int]:
+        """Returns the settings that decide how a clip looks."""
+        return {"short side": self.short_side, "frames a second": self.fps}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +68,20 @@ class ClipJob:
     def __len__(self) -> int:
         return self.stop - self.first
 
+    def outputs(self) -> list[Path]:
+        """Returns the files of all its seconds."""
+        return [
+            path for second in range(self.first, self.stop) for path in self.settings.outputs(self.path.stem, second)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What a job has done: the number of seconds, and what could not be decoded of them."""
+
+    num_seconds: int
+    damage: Damage
+
 
 @dataclass(frozen=True, slots=True)
 class MoviePlan:
@@ -70,11 +91,19 @@ class MoviePlan:
         path: the movie.
         jobs: seconds to cut.
         num_there: seconds an earlier run has cut.
+        anew: seconds that an earlier run has cut and that must be cut again, by reason.
+        outdated: seconds that this run does not cover and that were made differently, by reason.
+        recipe: what its clips are made from now.
+        record: what the files that are there were made from.
     """
 
     path: Path
     jobs: tuple[ClipJob, ...]
     num_there: int
+    anew: Counter[str]
+    outdated: Counter[str]
+    recipe: Recipe
+    record: Record
 
 
 def plan_movie(path: Path, settings: ClipSettings) -> MoviePlan:
@@ -82,8 +111,9 @@ def plan_movie(path: Path, settings: ClipSettings) -> MoviePlan:
 
     Raises:
         VideoError: the movie cannot be read, or ends before the first second.
+        DataError: the record of earlier runs cannot be read.
     """
-    info = probe(path)
+    recipe, info = recipe_of(path, settings.recipe()), probe(path)
     num_seconds = -(-num_slots(info, settings.fps) // settings.fps)
     stop = num_seconds if settings.last is None else min(num_seconds, settings.last + 1)
     if stop <= settings.first:
@@ -95,13 +125,20 @@ def plan_movie(path: Path, settings: ClipSettings) -> MoviePlan:
     for root in (settings.clip_root, settings.kframe_root):
         if root is not None:
             _remove_leftovers(root / path.stem)
-    missing = [second for second in range(settings.first, stop) if not settings.is_there(path.stem, second)]
-    jobs = tuple(ClipJob(path, info, first, end, settings) for first, end in _runs(missing))
-    return MoviePlan(path, jobs, stop - settings.first - len(missing))
+    record = load_record(settings.clip_root, path)
+    why = {
+        second: _why_cut(record, settings.outputs(path.stem, second), recipe) for second in range(settings.first, stop)
+    }
+    to_cut = [second for second, reason in why.items() if reason is not None]
+    jobs = tuple(ClipJob(path, info, first, end, settings) for first, end in _runs(to_cut))
+    anew = Counter(reason for reason in why.values() if reason)
+    covered = {settings.clip(path.stem, second).name for second in why}
+    outdated = record.outdated(settings.clip_root / path.stem, covered, recipe)
+    return MoviePlan(path, jobs, len(why) - len(to_cut), anew, outdated, recipe, record)
 
 
-def cut_clips(job: ClipJob) -> int:
-    """Writes the clips and key frames of a job, and returns the number of seconds.
+def cut_clips(job: ClipJob) -> Cut:
+    """Writes the clips and key frames of a job; a second without a picture that can be decoded repeats the last one.
 
     Raises:
         VideoError: the movie cannot be read.
@@ -109,14 +146,21 @@ def cut_clips(job: ClipJob) -> int:
     """
     settings, info = job.settings, job.info
     size = fitted_size(info.width, info.height, settings.short_side)
-    scale = Scaler(size)
-    slots = frames_at_rate(job.path, info, settings.fps, job.first * settings.fps, job.stop * settings.fps)
+    scale, watch = Scaler(size), DamageWatch(info)
+    slots = frames_at_rate(job.path, info, settings.fps, job.first * settings.fps, job.stop * settings.fps, watch)
     count = 0
     for second, of_second in groupby(slots, key=lambda entry: entry[0] // settings.fps):
         frames = _scaled(scale, of_second)
         _write_second(settings, job.path.stem, second, frames, size)
         count += 1
-    return count
+    return Cut(count, watch.found().within(job.first, job.stop))
+
+
+def _why_cut(record: Record, outputs: list[Path], recipe: Recipe) -> str | None:
+    """Returns None for a second that is there; else why it must be cut again, "" if a file of it is missing."""
+    if not all(path.exists() for path in outputs):
+        return ""
+    return next((why for path in outputs if (why := record.why_anew(path, recipe))), None)
 
 
 def _scaled(scale: Scaler, slots: Iterator[tuple[int, Any]]) -> list[Any]:

@@ -1,14 +1,15 @@
 """Jobs shared by several processes; what fails is named, the rest goes on."""
 
+import contextlib
 import multiprocessing
 import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.context import BaseContext
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import cv2
 
@@ -18,9 +19,22 @@ from alphaction.utils.errors import UserError
 J = TypeVar("J")
 R = TypeVar("R")
 
+_SECONDS_BETWEEN_TELLS = 0.5
+# Adds to what all processes have done together: work, deep inside a decoder, does not know whose process it is in.
+_add: Callable[[float], None] | None = None
+
+
+def advance(amount: float) -> None:
+    """Notes that the job of this process has come further, in the units of ``tell``."""
+    if _add is not None:
+        _add(amount)
+
 
 def run_jobs(
-    work: Callable[[J], R], jobs: Sequence[J], num_processes: int
+    work: Callable[[J], R],
+    jobs: Sequence[J],
+    num_processes: int,
+    tell: Callable[[float], None] = lambda amount: None,
 ) -> Iterator[tuple[J, R | None, VideoError | None]]:
     """Yields (job, result, error) of each job as it ends; of result and error one is None.
 
@@ -28,19 +42,27 @@ def run_jobs(
         work: a function of a module; a ``VideoError`` is the job's error, any other one ends the run.
         jobs: its arguments.
         num_processes: how many jobs run at the same time, each in a process; 0 runs them in this one.
+        tell: called now and then with the sum of what all jobs passed to :func:`advance`.
 
     Raises:
         UserError: a process died, or what ``work`` raised.
     """
     if num_processes < 1:
-        for job in jobs:
-            yield job, *_outcome(lambda job=job: work(job))  # type: ignore[misc]
+        with _told_at_once(tell):
+            for job in jobs:
+                yield job, *_outcome(lambda job=job: work(job))  # type: ignore[misc]
         return
-    pool = ProcessPoolExecutor(min(num_processes, max(len(jobs), 1)), _context(work.__module__), _start_process)
+    context = _context(work.__module__)
+    done = context.Value("d")
+    pool = ProcessPoolExecutor(min(num_processes, max(len(jobs), 1)), context, _start_process, (done,))
     try:
         job_of: dict[Future[R], J] = {pool.submit(work, job): job for job in jobs}
-        for future in as_completed(job_of):
-            yield job_of[future], *_outcome(future.result)
+        waiting = set(job_of)
+        while waiting:
+            ended, waiting = wait(waiting, _SECONDS_BETWEEN_TELLS, FIRST_COMPLETED)
+            tell(done.get_obj().value)  # without its lock, which a process that was killed would keep
+            for future in ended:
+                yield job_of[future], *_outcome(future.result)
     except BrokenProcessPool:
         raise UserError(
             "A process that read videos was ended from outside, or by a fault of a decoder. What is finished is kept: "
@@ -73,8 +95,33 @@ def _outcome(result: Callable[[], R]) -> tuple[R | None, VideoError | None]:
         return None, error
 
 
-def _start_process() -> None:
+@contextlib.contextmanager
+def _told_at_once(tell: Callable[[float], None]) -> Iterator[None]:
+    """Passes on what the jobs of this process have done together while the block lasts."""
+    global _add
+    total = 0.0
+
+    def add(amount: float) -> None:
+        nonlocal total
+        total += amount
+        tell(total)
+
+    _add = add
+    try:
+        yield
+    finally:
+        _add = None
+
+
+def _start_process(done: Any) -> None:
     """Leaves Ctrl-C to the main process and threads to the processes, and ends when the main process is gone."""
+    global _add
+
+    def add(amount: float) -> None:
+        with done.get_lock():
+            done.value += amount
+
+    _add = add
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(0)
     threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -6,7 +6,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from alphaction.dataset.preparation.damage import Damage, DamageWatch
 from alphaction.dataset.preparation.encode import Scaler, fitted_size, write_video
+from alphaction.dataset.preparation.pool import advance
 from alphaction.dataset.preparation.sound import open_sound
 from alphaction.dataset.preparation.stream import frames_from
 from alphaction.dataset.video_file import probe
@@ -34,6 +36,10 @@ class ReencodeSettings:
     def output(self, video: Path) -> Path:
         return self.root / f"{video.stem}.mp4"
 
+    def recipe(self) -> dict[str, int]:
+        """Returns the settings that decide how a new file looks."""
+        return {"short side": self.short_side, "keyframe every": self.keyframe_every, "quality": self.quality}
+
     def options(self) -> dict[str, str]:
         """Returns x264's options: key frames in a fixed rhythm, no B-frames, tools that decode fast."""
         every = str(self.keyframe_every)
@@ -50,42 +56,52 @@ class ReencodeJob:
 
 @dataclass(frozen=True, slots=True)
 class Reencoded:
-    """What was written: the number of frames, and what is wrong with the sound (None: nothing, or there is none)."""
+    """What was written.
+
+    Attributes:
+        num_frames: pictures of the new file.
+        sound_fault: what is wrong with the sound, None if nothing or if there is none.
+        damage: what could not be decoded.
+    """
 
     num_frames: int
     sound_fault: str | None
+    damage: Damage
 
 
 def reencode_video(job: ReencodeJob) -> Reencoded:
     """Writes a video anew: all of its frames and its sound, at their times.
 
-    The first frame is at time 0, so that seconds from the first frame mean the same in both files. Sound that cannot
-    be decoded is left out.
+    The first frame is at time 0, so that seconds from the first frame mean the same in both files. What cannot be
+    decoded is left out, and told.
 
     Raises:
         VideoError: the video cannot be read.
         DataError: the file cannot be written.
     """
     info = probe(job.path)
-    size = fitted_size(info.width, info.height, job.settings.short_side)
+    size, watch = fitted_size(info.width, info.height, job.settings.short_side), DamageWatch(info)
     with open_sound(job.path, info) as (sound, fault):
         num_frames = write_video(
             job.settings.output(job.path),
-            _stamped(job.path, info.start, Scaler(size)),
+            _stamped(frames_from(job.path, info.start, watch), Scaler(size)),
             time_base=_TIME_BASE,
             rate=Fraction(info.fps).limit_denominator(1001),
             size=size,
             options=job.settings.options(),
             sound=sound,
         )
-        return Reencoded(num_frames, sound.fault if sound is not None else fault)
+        return Reencoded(num_frames, sound.fault if sound is not None else fault, watch.found())
 
 
-def _stamped(path: Path, start: Fraction, scale: Scaler) -> Iterator[tuple[int, Any]]:
+def _stamped(frames: Iterator[tuple[Fraction, Any]], scale: Scaler) -> Iterator[tuple[int, Any]]:
     """Yields (time stamp, frame), rising; a frame at the time of the one before is left out."""
-    previous = -1
-    for time, frame in frames_from(path, start):
+    previous, told = -1, Fraction(0)
+    for time, frame in frames:
         stamp = round(time / _TIME_BASE)
         if stamp > previous:
             yield stamp, scale(frame)
             previous = stamp
+        if time >= told + 1:
+            advance(float(time - told))
+            told = time

@@ -11,7 +11,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from alphaction.dataset.video_file import VideoInfo, as_fraction, open_video
+from alphaction.dataset.video_file import VideoInfo, as_fraction, open_video, packets_of
 from alphaction.utils.words import counted
 
 Samples: TypeAlias = NDArray[np.float32]  # [channels, n]
@@ -40,7 +40,7 @@ class Sound:
         own = stream.codec_context.rate
         self.rate: int = own if own in _AAC_RATES else _AAC_RATES[-1]
         self.layout = "mono" if stream.codec_context.channels == 1 else "stereo"
-        self._packets, self._start = container.demux(stream), info.start
+        self._packets, self._start = packets_of(container, stream), info.start
         self._lost: Counter[str] = Counter()
         self._end = round(Fraction(info.duration) * self.rate)
         self._blocks = self._read()

@@ -1,6 +1,7 @@
 """The frames of a video one after the other, as they are or at a constant rate, from any time on (PyAV)."""
 
 import heapq
+import itertools
 import math
 from collections.abc import Iterator
 from fractions import Fraction
@@ -10,7 +11,8 @@ from typing import Any
 import av
 
 from alphaction.dataset.decode import SLACK_SECONDS, UNTIMED_FORMATS
-from alphaction.dataset.video_file import VideoError, VideoInfo, as_fraction, open_video
+from alphaction.dataset.preparation.damage import DamageWatch
+from alphaction.dataset.video_file import VideoError, VideoInfo, as_fraction, open_video, packets_of
 
 # Where to begin reading for a time: at the key frame before it, at one this much earlier, or at the beginning.
 _SECONDS_BACK = (0, 10, None)
@@ -21,7 +23,9 @@ def num_slots(info: VideoInfo, fps: int) -> int:
     return max(math.ceil((Fraction(info.duration) - SLACK_SECONDS) * fps), 1)
 
 
-def frames_at_rate(path: str | Path, info: VideoInfo, fps: int, first: int, stop: int) -> Iterator[tuple[int, Any]]:
+def frames_at_rate(
+    path: str | Path, info: VideoInfo, fps: int, first: int, stop: int, watch: DamageWatch
+) -> Iterator[tuple[int, Any]]:
     """Yields (slot, frame) of the slots ``first`` to ``stop - 1`` that lie within the video, in order.
 
     Slot k is the time k / fps from the video's first frame. It shows the frame that begins nearest to it, the later of
@@ -33,12 +37,13 @@ def frames_at_rate(path: str | Path, info: VideoInfo, fps: int, first: int, stop
         fps: slots a second.
         first: the first slot.
         stop: the slot to stop before.
+        watch: sees what is read.
 
     Raises:
         VideoError: the file cannot be read.
     """
     slot, stop, shown = first, min(stop, num_slots(info, fps)), None
-    for time, frame in frames_from(path, info.start, Fraction(first, fps)):
+    for time, frame in frames_from(path, info.start, watch, Fraction(first, fps)):
         while shown is not None and slot < stop and time >= Fraction(2 * slot + 1, 2 * fps):
             yield slot, shown
             slot += 1
@@ -50,7 +55,9 @@ def frames_at_rate(path: str | Path, info: VideoInfo, fps: int, first: int, stop
         slot += 1
 
 
-def frames_from(path: str | Path, start: Fraction, after: Fraction = Fraction(0)) -> Iterator[tuple[Fraction, Any]]:
+def frames_from(
+    path: str | Path, start: Fraction, watch: DamageWatch, after: Fraction = Fraction(0)
+) -> Iterator[tuple[Fraction, Any]]:
     """Yields (seconds from the first frame, frame) in the order of display; the first lies at or before ``after``.
 
     Packets that cannot be decoded are left out.
@@ -58,6 +65,7 @@ def frames_from(path: str | Path, start: Fraction, after: Fraction = Fraction(0)
     Args:
         path: a video file.
         start: ``VideoInfo.start`` of it.
+        watch: sees what is read.
         after: the time from which frames are wanted.
 
     Raises:
@@ -67,11 +75,13 @@ def frames_from(path: str | Path, start: Fraction, after: Fraction = Fraction(0)
         with open_video(path) as (container, stream):
             if seconds_back is not None and not _seek(container, stream, start + after - seconds_back):
                 continue
-            frames = ((time - start, frame) for time, frame in _decoded(container, stream))
+            watch.restart(container.format.name)
+            frames = ((time - start, frame) for time, frame in _decoded(container, stream, watch))
             first = next(frames, None)
             if first is not None and (seconds_back is None or first[0] <= after):
-                yield first
-                yield from frames
+                for time, frame in itertools.chain([first], frames):
+                    watch.shown(time, frame)
+                    yield time, frame
                 return
     raise VideoError(path, "no frame can be decoded")
 
@@ -87,26 +97,32 @@ def _seek(container: Any, stream: Any, seconds: Fraction) -> bool:
     return True
 
 
-def _decoded(container: Any, stream: Any) -> Iterator[tuple[Fraction, Any]]:
+def _decoded(container: Any, stream: Any, watch: DamageWatch) -> Iterator[tuple[Fraction, Any]]:
     """Yields (time in the file, frame); where the format has no times, frames take those of the packets in order."""
     tick = as_fraction(stream.time_base)
     is_timed = container.format.name not in UNTIMED_FORMATS
     rate = as_fraction(stream.average_rate or stream.guessed_rate or 25)
     waiting: list[int] = []
     latest = Fraction(-1)
-    for packet in container.demux(stream):
+    for packet in packets_of(container):
+        is_picture = packet.stream.index == stream.index
+        watch.read(packet, is_picture=is_picture)
+        if not is_picture:
+            continue
         stamp = packet.pts if packet.pts is not None else packet.dts
         if packet.size and stamp is not None:
             heapq.heappush(waiting, stamp)
-        for frame in _decode(packet):
+        try:
+            frames = packet.decode()
+        except av.FFmpegError:
+            watch.failed()
+            if packet.size and stamp is not None:
+                waiting.remove(stamp)
+                heapq.heapify(waiting)
+            continue
+        for frame in frames:
             earliest = heapq.heappop(waiting) if waiting else None
             known = frame.pts if is_timed else earliest
             latest = known * tick if known is not None else latest + 1 / rate
             yield latest, frame
-
-
-def _decode(packet: Any) -> list[Any]:
-    try:
-        return list(packet.decode())
-    except av.error.InvalidDataError:
-        return []
+    watch.ended(container.size, (stream.duration or 0) * tick)

@@ -66,6 +66,18 @@ def test_videos_that_are_there_are_kept(tmp_path):
     assert probe(settings.output(tmp_path / "two.mp4")).duration == pytest.approx(0.4)
 
 
+@pytest.mark.parametrize("num_processes", [0, 1])
+def test_the_progress_is_told_within_a_video(tmp_path, num_processes):
+    write_grey(tmp_path / "old/one.mp4", 250)
+    seen = []
+    settings = ReencodeSettings(tmp_path / "new")
+    reencode_videos(
+        tmp_path / "old", settings, num_processes=num_processes, progress=lambda *numbers: seen.append(numbers)
+    )
+    assert seen == sorted(seen) and seen[-1] == (10, 10)
+    assert num_processes or seen[:3] == [(1, 10), (2, 10), (3, 10)]
+
+
 def test_the_videos_themselves_are_never_written_over(tmp_path):
     write_grey(tmp_path / "one.mp4", 10)
     with pytest.raises(DataError, match="is the folder of the videos itself"):

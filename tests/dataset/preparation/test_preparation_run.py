@@ -32,7 +32,7 @@ def test_several_processes_write_what_one_writes(movies, tmp_path):
     seen = []
     alone = prepare(movies, tmp_path / "a", progress=lambda *numbers: seen.append(numbers))
     together = prepare(movies, tmp_path / "b", num_processes=2)
-    assert contents(tmp_path / "a") == contents(tmp_path / "b") and len(contents(tmp_path / "a")) == 10
+    assert contents(tmp_path / "a") == contents(tmp_path / "b") and len(contents(tmp_path / "a")) == 12
     assert alone.num_written == together.num_written == 5 and seen == [(2, 5), (5, 5)]
 
 
@@ -45,7 +45,7 @@ def test_unreadable_movies_are_skipped_counted_and_named(movies, tmp_path):
     text = done.describe()
     assert "4 videos: 5 one-second clips written, 0 there before." in text
     assert "Skipped, or left before its end: 2 videos:" in text and "empty.mkv: the file is empty (0 bytes)" in text
-    assert "No video by its name: 1 file, list.txt." in text
+    assert "Not a video by its name: 1 file (list.txt)." in text
 
 
 def test_an_interrupted_run_leaves_whole_files_and_goes_on(movies, tmp_path, monkeypatch):
@@ -63,9 +63,32 @@ def test_an_interrupted_run_leaves_whole_files_and_goes_on(movies, tmp_path, mon
         prepare(movies, tmp_path / "out")
     monkeypatch.undo()
     done = prepare(movies, tmp_path / "out")
-    assert (done.num_there, done.num_written) == (3, 2)
+    assert (done.num_there, done.num_written) == (2, 3)
+    assert dict(done.anew) == {"the run before was stopped at this part": 1}
     prepare(movies, tmp_path / "whole")
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+def test_what_is_not_looked_at_is_named(movies, tmp_path):
+    write_grey(movies / "day two/three.mp4", 25)
+    (movies / "gone.mp4").symlink_to(tmp_path / "nowhere.mp4")
+    done = prepare(movies, movies / "out")
+    assert "Not looked into: 1 subfolder (day two)." in done.describe()
+    assert "the file they point to is gone: 1 link (gone.mp4)." in done.describe()
+    assert done.num_movies == 2 and not done.is_complete
+
+
+def test_many_names_are_cut_short(movies, tmp_path):
+    for i in range(8):
+        (movies / f"note{i}.txt").touch()
+    said = "8 files (note0.txt, note1.txt, note2.txt, note3.txt, note4.txt, ...)"
+    assert said in prepare(movies, tmp_path / "out").describe()
+
+
+def test_videos_in_subfolders_alone_are_named_in_the_error(tmp_path):
+    write_grey(tmp_path / "sub/one.mp4", 5)
+    with pytest.raises(DataError, match=r"holds no video; .* Not looked into: 1 subfolder \(sub\)\."):
+        prepare(tmp_path, tmp_path / "out")
 
 
 def test_a_folder_of_unreadable_movies_is_an_error(tmp_path):

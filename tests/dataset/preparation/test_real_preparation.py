@@ -1,5 +1,6 @@
 """Real videos written anew and cut: what was shown before is shown after."""
 
+import random
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import pytest
 
 from alphaction.dataset.decode import decode_at_times, decode_positions
 from alphaction.dataset.preparation.clips import ClipSettings, cut_clips, plan_movie
+from alphaction.dataset.preparation.damage import Damage, DamageWatch
 from alphaction.dataset.preparation.reencode import ReencodeJob, ReencodeSettings, reencode_video
+from alphaction.dataset.preparation.stream import frames_from
 from alphaction.dataset.video_file import probe
 
 # Packed B-frames in AVI, a picture of few frames a second with long gaps, sound behind the picture in Matroska.
@@ -50,6 +53,36 @@ def test_a_real_video_sounds_the_same_at_the_same_times(real_data: Path, tmp_pat
     length = min(len(one), len(two))
     assert abs(len(one) - len(two)) < 0.05 * HEARD_RATE
     assert np.corrcoef(one[:length], two[:length])[0, 1] > 0.99
+
+
+@pytest.mark.parametrize("name", [*NAMES, "bigbuckbunny.mp4", "store-aisle-detection.gif"])
+def test_a_real_video_has_no_damage(real_data: Path, name: str) -> None:
+    assert damage_of(real_data / "video" / name) == Damage()
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("bigbuckbunny.mp4", "1.7 s to 2.9 s cannot be decoded"),
+        ("flipping_a_pancake.mkv", "4.0 s to 10.0 s cannot be decoded"),
+        ("classroom.gif", "what follows 1.0 s cannot be read"),
+        ("vtest.avi", "17.2 s are missing at 31.4 s, and all that follows comes so much too early"),
+    ],
+)
+def test_the_damage_of_a_real_video_is_told(real_data: Path, tmp_path: Path, name: str, said: str) -> None:
+    content = bytearray((real_data / ("pets" if name == "vtest.avi" else "video") / name).read_bytes())
+    first, stop = int(0.4 * len(content)), int(0.6 * len(content))
+    content[first:stop] = random.Random(3).randbytes(stop - first)
+    (tmp_path / name).write_bytes(content)
+    assert said in damage_of(tmp_path / name).describe()
+
+
+def damage_of(path: Path) -> Damage:
+    info = probe(path)
+    watch = DamageWatch(info)
+    for _ in frames_from(path, info.start, watch):
+        pass
+    return watch.found()
 
 
 def hear(path: Path) -> np.ndarray:
