@@ -42,6 +42,12 @@ def parse_flags(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--max-persons", type=_at_least_one, default=10, help="PROPOSAL_PER_CLIP (default: 10)")
     parser.add_argument("--workers", type=_at_least_one, default=4, help="videos opened at once (default: 4)")
+    parser.add_argument(
+        "--seconds",
+        type=_at_least_one,
+        metavar="NUMBER",
+        help="annotated seconds of each video whose frames are read (default: 20, less for many videos)",
+    )
     typed = parser.parse_args(argv)
     if typed.drop and not typed.fix:
         parser.error("--drop needs --fix OUT: nothing is changed in place")
@@ -63,16 +69,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     def check() -> None:
         nonlocal num_errors
         threshold = BoxThreshold() if typed.box_thresh is None else BoxThreshold(typed.box_thresh, overrules=True)
-        options = CheckOptions(threshold, typed.max_persons, typed.quick, typed.workers)
+        options = CheckOptions(threshold, typed.max_persons, typed.quick, typed.workers, typed.seconds)
         if typed.fix:
             check_new_folder(typed.fix)
         result = examine(typed.dataset, options)
         print(format_examination(result))
         num_errors = result.count("error")
         if typed.sheet:
-            print(f"sheet: {write_sheet(result, typed.sheet, num_frames=typed.frames)}")
+            sheet = write_sheet(result, typed.sheet, num_frames=typed.frames)
+            print("\n".join([f"sheet: {sheet.path}", *(f"    {note}" for note in sheet.notes)]))
         if typed.fix:
             report_changes(typed.fix, write_repaired(result, typed.fix, typed.drop))
+            if typed.quick and {"box-pixels", "box-mixed"} & {finding.code for finding in result.findings}:
+                print("boxes in pixels are as they were: run without --quick for that, videos tell their size")
 
     return run_tool(check) or min(1, num_errors)
 
@@ -82,6 +91,9 @@ def report_changes(out: Path, changes: Sequence[Change]) -> None:
         print(f"changed: {change}")
     if len(changes) > SHOWN_CHANGES:
         print(f"... and {len(changes) - SHOWN_CHANGES} more, see {out / 'changes.txt'}")
+    if not changes:
+        print(f"nothing could be repaired; {out} is a copy of the annotation files as they are")
+        return
     print(f"repaired copy: {out} ({counted(len(changes), 'change')}); check it: python tools/check_dataset.py {out}")
 
 

@@ -92,7 +92,7 @@ class DatasetCatalog:
         return _entry(name, _without_folder(cls.DATASETS[name], cls.DATA_DIR), Path(cls.DATA_DIR))
 
 
-def _remedy(name: str, known: Mapping[str, Any]) -> str:
+def _remedy(name: str, known: dict[str, Any]) -> str:
     if Path(name).is_dir():
         files = sorted(Path(name).glob("*.yaml"))
         return f"it is a folder; give a data set YAML file{f' in it, such as {files[0]}' if files else ''}."

@@ -177,7 +177,8 @@ def _numbers(texts: Iterable[str], number: Callable[[str], _T], name: str) -> ND
         values = np.fromiter(map(number, texts), np.float64)
     except (ValueError, OverflowError) as error:
         meant = "a whole number" if number is int else "a number"
-        raise BadRow(f"has a column {name} that is not {meant} ({error})") from None
+        found = str(error).partition(": ")[2] or "too large"  # after Python's own words
+        raise BadRow(f"has a column {name} that is not {meant}: {found}") from None
     if not np.isfinite(values).all():
         raise BadRow(f"has a column {name} that is not a finite number")
     return values

@@ -14,6 +14,10 @@ from alphaction.visualization.draw import draw_caption, draw_predictions
 
 _GAP = 6
 _BACKGROUND = 24
+_WHITE = (255, 255, 255)
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+_LEGEND = "white boxes are labels, coloured ones detections"
+_LEGEND_SCALE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,8 @@ def write_contact_sheet(
 ) -> Path:
     """Writes a PNG with one panel a key frame, ``columns`` side by side, and returns its path.
 
+    Where there are true persons, a line on top says which boxes are theirs.
+
     Args:
         key_frames: what to show, in reading order; one entry gives a still of one frame.
         labels: the classes of scores and true labels.
@@ -70,9 +76,11 @@ def write_contact_sheet(
             short_side=short_side,
         )
         panels.append(draw_caption(_to_height(picture, short_side), str(entry.prediction.key)))
+    is_labelled = any(entry.truth is not None for entry in key_frames)
+    sheet = _add_legend(_make_grid(panels, columns)) if is_labelled else _make_grid(panels, columns)
     output_path = Path(output_path)
     output_path.parent.mkdir(parents=True, exist_ok=True)
-    output_path.write_bytes(encode_png(_make_grid(panels, columns)))
+    output_path.write_bytes(encode_png(sheet))
     return output_path
 
 
@@ -86,6 +94,16 @@ def _to_height(picture: np.ndarray, height: int) -> np.ndarray:
         return picture
     width = round(picture.shape[1] * height / picture.shape[0])
     return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def _add_legend(grid: np.ndarray) -> np.ndarray:
+    """Returns the sheet with a line of text on top, in letters that fit its width."""
+    width = cv2.getTextSize(_LEGEND, _FONT, 1.0, 1)[0][0]
+    scale = min(_LEGEND_SCALE, (grid.shape[1] - 2 * _GAP) / width)
+    height, base = cv2.getTextSize(_LEGEND, _FONT, scale, 1)[0][1], 2 * _GAP
+    strip = np.full((height + 2 * base, grid.shape[1], 3), _BACKGROUND, np.uint8)
+    cv2.putText(strip, _LEGEND, (_GAP, height + base), _FONT, scale, _WHITE, 1, cv2.LINE_AA)
+    return np.concatenate([strip, grid])
 
 
 def _make_grid(panels: Sequence[np.ndarray], columns: int) -> np.ndarray:

@@ -107,3 +107,38 @@ def test_files_can_be_named_one_by_one(tiny_data: SyntheticFiles, tool: ModuleTy
     assert tool.main([str(tiny_data.val_yaml), "--quick", "--box-thresh", "0.9999"]) == 1
     said = capsys.readouterr().out
     assert "no box reaches the score 0.9999" in said and "train" not in said.splitlines()[2]
+
+
+def test_what_the_sheet_cannot_show_is_named(
+    data: Path, tmp_path: Path, tool: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (data / "videos/train_00.mp4").write_bytes(b"no video")
+    (data / "videos/val_00.mp4").unlink()
+    assert tool.main([str(data), "--sheet", str(tmp_path / "sheet.png"), "--frames", "4"]) == 1
+    said = capsys.readouterr().out
+    assert f"train: train_00@1s is not drawn: {data}/videos/train_00.mp4: corrupt" in said
+    assert "val is not drawn: it has no key frame with a box, a known class and a video." in said
+
+
+def test_a_table_given_for_the_data_set_gives_exit_code_2(
+    data: Path, tool: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert tool.main([str(data / "train.csv")]) == 2
+    said = capsys.readouterr()
+    assert said.out == "" and "is no data set; give a folder, or a data set file (.yaml)" in said.err
+
+
+def test_a_copy_without_a_repair_says_so(
+    data: Path, tmp_path: Path, tool: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert tool.main([str(data), "--quick", "--fix", str(tmp_path / "out")]) == 0
+    said = capsys.readouterr().out
+    assert "nothing could be repaired" in said and "repaired copy" not in said and "pixels" not in said
+
+
+def test_a_quick_repair_says_that_pixels_need_the_videos(
+    data: Path, tmp_path: Path, tool: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (data / "train.csv").write_text((data / "train.csv").read_text().replace("0.911,0.903", "175,116"))
+    assert tool.main([str(data), "--quick", "--fix", str(tmp_path / "out")]) == 1
+    assert "run without --quick for that" in capsys.readouterr().out

@@ -1,23 +1,25 @@
 """The whole examination of a data set; and its quick half, which opens no video and which training runs by itself."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from alphaction.config.paths_catalog import DatasetCatalog
 from alphaction.dataset.box_threshold import BoxThreshold
-from alphaction.dataset.doctor.finding import Finding, Findings
+from alphaction.dataset.doctor.finding import Finding, Findings, Level
 from alphaction.dataset.doctor.folder import folder_sources
 from alphaction.dataset.doctor.movie_checks import Place, check_clip_seconds, find_places
 from alphaction.dataset.doctor.split import Split, SplitSource, named_sources, open_split
-from alphaction.dataset.doctor.split_checks import check_halves, check_split
-from alphaction.dataset.doctor.video_checks import check_videos
+from alphaction.dataset.doctor.split_checks import check_halves, check_split, note_same_set
+from alphaction.dataset.doctor.video_checks import OpenedVideos, check_videos
 from alphaction.dataset.doctor.video_facts import VideoFacts
+from alphaction.utils.words import counted
 
 logger = logging.getLogger(__name__)
 
 _WORKERS = 4
+_LOG_LEVELS: dict[Level, int] = {"error": logging.ERROR, "warning": logging.WARNING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +31,14 @@ class CheckOptions:
         max_persons: persons of a clip that a training step looks at.
         is_quick: open no video.
         workers: videos opened at once.
+        seconds: annotated seconds of each video whose frames are read, None for the usual number.
     """
 
     threshold: BoxThreshold = field(default_factory=BoxThreshold)
     max_persons: int = 10
     is_quick: bool = False
     workers: int = _WORKERS
+    seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,13 +49,18 @@ class Examination:
         splits: the halves as they were opened.
         findings: errors first.
         places: where each video is, those that were found.
-        facts: of each video that was opened and can be read.
+        opened: what came of opening the videos.
     """
 
     splits: tuple[Split, ...]
     findings: tuple[Finding, ...]
     places: dict[str, Place] = field(default_factory=dict)
-    facts: dict[str, VideoFacts] = field(default_factory=dict)
+    opened: OpenedVideos = field(default_factory=OpenedVideos)
+
+    @property
+    def facts(self) -> Mapping[str, VideoFacts]:
+        """Facts of each video that was opened and can be read."""
+        return self.opened.facts
 
     def count(self, level: str) -> int:
         """Returns how many findings have this level."""
@@ -94,6 +103,8 @@ def quick_check(
     findings = Findings()
     sources = named_sources(list(train), findings, ["train"] * len(train))
     # A test set that nobody opens may be one that is not here.
+    for name in dict.fromkeys(name for name in test if name in train):
+        note_same_set(name, "DATASETS.TRAIN and DATASETS.TEST both name it", findings)
     tested = [name for name in test if name not in train and (name in DatasetCatalog.DATASETS or Path(name).is_file())]
     sources += [
         source
@@ -105,13 +116,20 @@ def quick_check(
 
 
 def log_quick_check(train: Sequence[str], test: Sequence[str], *, threshold: BoxThreshold, max_persons: int) -> None:
-    """Logs what :func:`quick_check` finds, errors and warnings as warnings; it refuses nothing."""
+    """Logs what :func:`quick_check` finds, errors at the level of errors; it refuses nothing."""
     findings = quick_check(train, test, threshold=threshold, max_persons=max_persons)
     notable = [finding for finding in findings if finding.level != "info"]
     for finding in notable:
-        logger.warning("%s %s", finding.text, finding.remedy)
+        logger.log(_LOG_LEVELS[finding.level], "[%s] %s %s", finding.level, finding.text, finding.remedy)
     if notable:
-        logger.warning("tools/check_dataset.py tells more about the data, opens the videos and can repair files.")
+        num_errors = sum(finding.level == "error" for finding in notable)
+        logger.log(
+            _LOG_LEVELS["error" if num_errors else "warning"],
+            "The data has %s and %s: python tools/check_dataset.py %s tells more, reads videos and can repair files.",
+            counted(num_errors, "error"),
+            counted(len(notable) - num_errors, "warning"),
+            " ".join([*train, *test]),
+        )
 
 
 def _examine(
@@ -126,8 +144,8 @@ def _examine(
             check_clip_seconds(split.truth, found, findings, is_quick=options.is_quick)
             places |= found
     check_halves(splits, findings)
-    facts: dict[str, VideoFacts] = {}
+    opened = OpenedVideos()
     if not options.is_quick:
         tables = [split.truth for split in splits if split.truth is not None]
-        facts = check_videos(tables, places, findings, workers=options.workers)
-    return Examination(splits, tuple(findings.sorted()), places, facts)
+        opened = check_videos(tables, places, findings, workers=options.workers, seconds=options.seconds)
+    return Examination(splits, tuple(findings.sorted()), places, opened)

@@ -27,6 +27,7 @@ _MOST_BAD = 2000
 _KIND_OF = re.compile(
     r"has (?:(\d+) columns?|a column (\w+) that|no (video|action)|a (time) in|an? (?:negative )?(action))"
 )
+_NAMES = "Write the id of the class; --fix does it where the label file has a class of that name."
 
 
 def parse_text(text: CsvText, kind: FileKind, findings: Findings) -> FileRows:
@@ -101,7 +102,8 @@ def _report_bad(text: CsvText, kind: FileKind, bad: Sequence[int], findings: Fin
         by_code.setdefault(code, []).append(number)
     for code, numbers in by_code.items():
         places = [f"row {number}" for number in numbers]
-        findings.add("error", code, text.path, f"the row {first[code]}", "Correct the row.", places=places)
+        remedy = _NAMES if "column action that is not" in first[code] else "Correct the row."
+        findings.add("error", code, text.path, f"the row {first[code]}", remedy, places=places)
     if len(bad) >= _MOST_BAD:
         findings.add(
             "error",

@@ -15,8 +15,10 @@ from alphaction.dataset.doctor.file_rows import FileRows
 from alphaction.dataset.doctor.finding import Findings
 from alphaction.dataset.doctor.fix_json import repair_json
 from alphaction.dataset.doctor.fix_rows import Change, Droppable, repair_rows
+from alphaction.dataset.doctor.spelling import Corrections, ids_by_name, respell
 from alphaction.dataset.doctor.split import Split
 from alphaction.dataset.sources import ClipFolder
+from alphaction.structures.ava_csv_parser import FileKind
 from alphaction.utils.errors import UserError
 from alphaction.utils.files import write_text
 
@@ -52,16 +54,18 @@ def write_repaired(result: Examination, out: str | Path, drop: Sequence[DropKind
     """Writes a copy of the annotation files with what can surely be repaired repaired, and data set files for them.
 
     Byte order marks, header lines and blank lines are removed, tabs and semicolons become commas, boxes are clipped to
-    the frame, boxes in pixels become fractions where their video's size is known and holds all of them, rows without an
-    area and repeated rows are left out. In JSON files, of annotations or of a detector's boxes, boxes are clipped to
-    their image, fractions become pixels, and boxes without an area and repeated actions are left out. Files of objects
-    are copied as they are. The list of changes is written too.
+    the frame, reversed corners are swapped, boxes in pixels become fractions where their video's size is known and
+    holds all of them, rows without an area and repeated rows are left out. Names of videos that differ from one file
+    by case or ending are corrected, and names of classes become ids. In JSON files, of annotations or of a detector's
+    boxes, boxes are clipped to their image, fractions become pixels, and boxes without an area and repeated actions are
+    left out. Files of objects are copied as they are. The list of changes is written too.
 
     Args:
         result: an examined data set.
         out: a new or empty folder.
-        drop: rows to leave out as well: of unknown actions (``unknown-ids``), that cannot be read (``bad-rows``), at
-            times outside their video (``times``), of missing or unreadable videos (``videos``).
+        drop: rows to leave out as well: of unknown actions (``unknown-ids``), that cannot be read or whose box cannot
+            be used (``bad-rows``), at times outside their video (``times``), of missing or unreadable videos and
+            seconds (``videos``).
 
     Returns:
         What was changed, in the order of the files and rows.
@@ -97,42 +101,62 @@ def _write_split(split: Split, droppable: Droppable, result: Examination, copier
     files = split.source.files
     sizes = _sizes(result, split)
     content: dict[str, Any] = {"dataset": "AVAVideoDataset", "video_root": _relative(files.video_root, copier.out)}
-    for key, table in (
-        ("csv_gt_file", split.truth),
-        ("ann_file", split.truth if files.ground_truth_file == files.ann_file else split.annotations),
-        ("box_file", split.boxes),
-        ("exclusion_file", split.excluded),
-        ("label_file", None),
-        ("labelmap_file", None),
-        ("object_file", None),
-    ):
+    for key, table, kind in _tables(split):
         path = getattr(files, key)
         if path and Path(path).is_file():
             content[key], is_new = copier.name_for(path, table is not None)
-            if is_new:
-                is_labelled = table is split.truth or table is split.annotations
-                _write_file(path, table, droppable if is_labelled else Droppable(), sizes, copier)
+            if is_new and table is None:
+                shutil.copyfile(path, copier.out / content[key])
+            elif is_new and table is not None:
+                is_labelled = kind == "person_id"
+                mine = droppable if is_labelled else Droppable(bad_rows=droppable.bad_rows)
+                _write_file(table, mine, _corrections(split, table, is_labelled), sizes, kind, copier)
     content |= {key: _plain(value) for key in _KEPT if (value := getattr(files, key)) not in (None, ())}
     write_text(copier.out / f"{split.title}.yaml", yaml.safe_dump(content, sort_keys=False))
 
 
+def _tables(split: Split) -> tuple[tuple[str, FileRows | None, FileKind], ...]:
+    """Returns the key of each file in a data set file, its rows if it is repaired, and what its last column holds."""
+    files = split.source.files
+    return (
+        ("csv_gt_file", split.truth, "person_id"),
+        (
+            "ann_file",
+            split.truth if files.ground_truth_file == files.ann_file else split.annotations,
+            "person_id",
+        ),
+        ("box_file", split.boxes, "box_score"),
+        ("exclusion_file", split.excluded, "none"),
+        ("label_file", None, "none"),
+        ("labelmap_file", None, "none"),
+        ("object_file", None, "none"),
+    )
+
+
+def _corrections(split: Split, table: FileRows, is_labelled: bool) -> Corrections:
+    videos = {*table.rows.videos, *(key.video for key in table.rows.frames_without_boxes)}
+    class_ids = ids_by_name(split.classes.labels) if is_labelled and split.classes else {}
+    return Corrections(respell(sorted(videos), split.source.files.video_root), class_ids)
+
+
 def _write_file(
-    path: str, table: FileRows | None, droppable: Droppable, sizes: Mapping[str, tuple[int, int]], copier: _Copier
+    table: FileRows,
+    droppable: Droppable,
+    corrections: Corrections,
+    sizes: Mapping[str, tuple[int, int]],
+    kind: FileKind,
+    copier: _Copier,
 ) -> None:
-    target = copier.out / copier.names[path]
-    if table is None:
-        shutil.copyfile(path, target)
-        return
     if table.sizes is not None:
-        repaired, changes = repair_json(table, droppable)
+        repaired, changes = repair_json(table, droppable, corrections)
     else:
-        text = read_csv_text(path, Findings())
+        text = read_csv_text(table.path, Findings())
         if text is None:
-            raise UserError(f"{path} cannot be read any more.")
-        lines, changes = repair_rows(table, text, sizes, droppable)
+            raise UserError(f"{table.path} cannot be read any more.")
+        lines, changes = repair_rows(table, text, sizes, droppable, corrections, kind)
         repaired = "".join(lines)
     copier.changes.extend(changes)
-    write_text(target, repaired)
+    write_text(copier.out / copier.names[table.path], repaired)
 
 
 def _droppable(split: Split, result: Examination, drop: Sequence[DropKind]) -> Droppable:
@@ -146,12 +170,15 @@ def _droppable(split: Split, result: Examination, drop: Sequence[DropKind]) -> D
     }
     was_opened = bool(result.facts)
     good = set(result.facts) if was_opened else set(result.places)
+    if split.truth is not None:
+        good |= set(respell(split.truth.rows.videos, split.source.files.video_root))
     return Droppable(
         known_ids=split.classes.known_ids if split.classes and "unknown-ids" in drop else None,
         bad_rows="bad-rows" in drop,
         durations=durations if "times" in drop else {},
         spans=spans if "times" in drop else {},
         good_videos=frozenset(good) if "videos" in drop else None,
+        failed=result.opened.failed if "videos" in drop else frozenset(),
     )
 
 

@@ -2,34 +2,38 @@
 
 import json
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from alphaction.dataset.doctor.file_rows import FileRows
-from alphaction.dataset.doctor.fix_rows import Change, Droppable, find_dropped, repair_boxes
+from alphaction.dataset.doctor.fix_boxes import repair_boxes
+from alphaction.dataset.doctor.fix_rows import Change, Droppable, find_dropped
 from alphaction.dataset.doctor.json_images import image_of, is_plain_coco
 from alphaction.dataset.doctor.json_rows import entries_of, load_json, place_of
+from alphaction.dataset.doctor.spelling import Corrections
 
 _BAD = "left out, it cannot be read"
 _DECIMALS = 3  # of a pixel
 
 
-def repair_json(table: FileRows, droppable: Droppable) -> tuple[str, list[Change]]:
+def repair_json(table: FileRows, droppable: Droppable, corrections: Corrections) -> tuple[str, list[Change]]:
     """Returns the text of the repaired file and what was changed; what is not changed stays as it was.
 
     Args:
         table: the readable annotations of the file, one row an action, or a detector's boxes.
         droppable: what may be left out.
+        corrections: of the names of videos.
     """
-    content = load_json(table.path)
+    changes: list[Change] = []
+    content = _with_names(load_json(table.path), table, corrections.videos, changes)
     xyxy, reasons = repair_boxes(table, {})
     dropped = find_dropped(table, xyxy, droppable)
     rows_of: dict[int, list[int]] = defaultdict(list)
     for row, number in enumerate(table.line.tolist()):
         rows_of[number].append(row)
-    changes: list[Change] = []
     kept = []
     for number, entry in enumerate(entries_of(content), start=1):
         place = place_of(number, entry, is_box=table.ids is None)
@@ -56,6 +60,20 @@ def repair_json(table: FileRows, droppable: Droppable) -> tuple[str, list[Change
             changes.append(Change(table.path, number, "fractions to pixels", place))
         kept.append(entry)
     return json.dumps(_with_entries(content, kept, table, droppable, changes), ensure_ascii=False) + "\n", changes
+
+
+def _with_names(content: Any, table: FileRows, names: Mapping[str, str], changes: list[Change]) -> Any:
+    """Returns the file's content with these right names of videos in its images."""
+    if not names or not isinstance(content, dict):
+        return content
+    images = []
+    for position, image in enumerate(content["images"]):
+        movie = image.get("movie") if isinstance(image, dict) else None
+        if isinstance(movie, str) and movie in names:
+            image = {**image, "movie": names[movie]}
+            changes.append(Change(table.path, 0, f'video "{movie}" to "{names[movie]}"', f"image {position}"))
+        images.append(image)
+    return {**content, "images": images}
 
 
 def _in_pixels(table: FileRows, row: int, xyxy: NDArray[np.float64]) -> list[float]:

@@ -7,9 +7,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from alphaction.dataset.doctor.box_checks import SLACK_PIXELS, find_box_faults, find_repeated
+from alphaction.dataset.doctor.box_checks import find_box_faults, find_repeated
 from alphaction.dataset.doctor.csv_text import CsvText, join_cells
 from alphaction.dataset.doctor.file_rows import FileRows
+from alphaction.dataset.doctor.fix_boxes import repair_boxes
+from alphaction.dataset.doctor.spelling import Corrections
+from alphaction.structures.ava_csv_parser import BadRow, FileKind, parse_lines
+from alphaction.structures.clip import ClipKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +36,11 @@ class Droppable:
 
     Attributes:
         known_ids: rows of other actions, None to keep them.
-        bad_rows: rows that cannot be read.
+        bad_rows: rows that cannot be read, or whose box cannot be used.
         durations: rows after these seconds of their video.
         spans: rows outside these (first, last) seconds of their folder of clips.
         good_videos: rows of other videos, None to keep them.
+        failed: rows of these key frames, whose frames cannot be read.
     """
 
     known_ids: tuple[int, ...] | None = None
@@ -43,10 +48,16 @@ class Droppable:
     durations: Mapping[str, float] = field(default_factory=dict)
     spans: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     good_videos: frozenset[str] | None = None
+    failed: frozenset[ClipKey] = frozenset()
 
 
 def repair_rows(
-    table: FileRows, text: CsvText, sizes: Mapping[str, tuple[int, int]], droppable: Droppable
+    table: FileRows,
+    text: CsvText,
+    sizes: Mapping[str, tuple[int, int]],
+    droppable: Droppable,
+    corrections: Corrections,
+    kind: FileKind,
 ) -> tuple[list[str], list[Change]]:
     """Returns the lines of the repaired file and what was changed.
 
@@ -55,6 +66,8 @@ def repair_rows(
         text: its lines.
         sizes: (width, height) in pixels of the frames of videos.
         droppable: rows that may be left out.
+        corrections: of names in the rows.
+        kind: of the file.
     """
     changes = [Change(table.path, 0, change) for change in text.changes]
     xyxy, reasons = repair_boxes(table, sizes)
@@ -62,63 +75,53 @@ def repair_rows(
     for row, reason in find_dropped(table, xyxy, droppable).items():
         dropped.setdefault(int(table.line[row]), reason)
     new_box = {int(table.line[row]): (xyxy[row], reason) for row, reason in reasons.items()}
-    dropped |= {line: "left out, it cannot be read" for line in table.bad_lines if droppable.bad_rows}
     lines = []
     for number, line in enumerate(text.lines, start=1):
+        line, reasons_here = corrections.correct(line)
+        if number in table.bad_lines and droppable.bad_rows and not _is_readable(line, kind):
+            dropped[number] = "left out, it cannot be read"
         if number in dropped:
             changes.append(Change(table.path, number, dropped[number]))
-        elif number in new_box:
+            continue
+        if number in new_box:
             box, reason = new_box[number]
             cells = next(csv.reader([line]))
-            lines.append(join_cells([*cells[:2], *(f"{value:.6g}" for value in box), *cells[6:]]))
-            changes.append(Change(table.path, number, reason))
-        elif line.strip():
+            line = join_cells([*cells[:2], *(f"{value:.6g}" for value in box), *cells[6:]])
+            reasons_here.append(reason)
+        if reasons_here:
+            changes.append(Change(table.path, number, "; ".join(reasons_here)))
+        if line.strip():
             lines.append(line if line.endswith("\n") else line + "\n")
     return lines, changes
 
 
-def repair_boxes(table: FileRows, sizes: Mapping[str, tuple[int, int]]) -> tuple[NDArray[np.float64], dict[int, str]]:
-    """Returns [n, 4] boxes as they should be, and why, of the rows that are changed."""
-    xyxy = table.rows.xyxy.copy()
-    reasons: dict[int, str] = {}
-    if table.are_fractions and table.sizes is not None:
-        reasons = {row: "fractions to pixels of {} x {}".format(*size) for row, size in enumerate(table.sizes.tolist())}
-    for row in _sure_pixels(table, sizes):
-        size = sizes[table.rows.videos[table.rows.video[row]]]
-        xyxy[row] = xyxy[row] / np.tile(size, 2)
-        reasons[row] = f"pixels to fractions of {size[0]} x {size[1]}"
-    for row in np.flatnonzero(find_box_faults(xyxy, table.sizes).outside).tolist():
-        xyxy[row] = xyxy[row].clip(0, 1)
-        reasons[row] = "; ".join(filter(None, (reasons.get(row), "box clipped to the frame")))
-    return xyxy, reasons
-
-
-def _sure_pixels(table: FileRows, sizes: Mapping[str, tuple[int, int]]) -> list[int]:
-    """Returns the rows in pixels of the videos whose frames hold all of their boxes in pixels."""
-    rows, is_pixels = table.rows, find_box_faults(table.rows.xyxy, table.sizes).pixels
-    sure: list[int] = []
-    for code, video in enumerate(rows.videos):
-        here = np.flatnonzero(is_pixels & (rows.video == code))
-        if video in sizes and len(here):
-            limit = np.tile(sizes[video], 2) + SLACK_PIXELS
-            is_inside = (rows.xyxy[here] >= -SLACK_PIXELS) & (rows.xyxy[here] <= limit)
-            is_upright = (rows.xyxy[here, 2:] >= rows.xyxy[here, :2]).all()
-            sure += here.tolist() if is_inside.all() and is_upright else []
-    return sorted(sure)
+def _is_readable(line: str, kind: FileKind) -> bool:
+    try:
+        parse_lines([line], kind)
+    except BadRow:
+        return False
+    return True
 
 
 def find_dropped(table: FileRows, xyxy: NDArray[np.float64], droppable: Droppable) -> dict[int, str]:
     """Returns why rows (from 0) are left out, by row."""
     rows = replace(table.rows, xyxy=xyxy)
+    faults = find_box_faults(xyxy, table.sizes)
     masks = [
-        (find_box_faults(xyxy, table.sizes).degenerate, "left out, its box has no area"),
+        (faults.degenerate, "left out, its box has no area"),
         (find_repeated(rows), "left out, an earlier row says the same"),
     ]
+    if droppable.bad_rows:
+        masks.append((faults.pixels | faults.far | faults.inverted, "left out, its box cannot be used"))
     if droppable.known_ids is not None:
         masks.append((~np.isin(rows.action, droppable.known_ids), "left out, its action is not in the label file"))
     if droppable.good_videos is not None:
         is_good = np.array([video in droppable.good_videos for video in rows.videos], bool)
         masks.append((~is_good[rows.video], "left out, its video is missing or cannot be read"))
+    if droppable.failed:
+        keys, frame = rows.frame_index()
+        is_failed = np.array([key in droppable.failed for key in keys], bool)
+        masks.append((is_failed[frame], "left out, its frames cannot be read"))
     masks.append((_is_outside(table, droppable), "left out, its time is outside the video"))
     dropped: dict[int, str] = {}
     for mask, reason in masks:

@@ -20,13 +20,27 @@ class Classes:
     known_ids: tuple[int, ...]
 
 
-def check_labels(files: AvaFiles, findings: Findings) -> Classes | None:
-    """Returns the classes of a data set, or None (and a finding) when its label file cannot be used."""
+def check_labels(name: str, files: AvaFiles, findings: Findings) -> Classes | None:
+    """Returns the classes of a data set, or None (and a finding) when they cannot be used.
+
+    Args:
+        name: the data set file, which is to blame for wrong ``groups`` and ``keep_classes``.
+        files: what it names.
+        findings: where faults are noted.
+    """
     try:
-        whole = load_label_map(files.label_file, files.groups) if files.label_file else LabelMap.ava()
-        labels = whole.subset(files.keep_classes) if files.keep_classes else whole
+        whole = load_label_map(files.label_file, files.groups and "multilabel") if files.label_file else LabelMap.ava()
     except DataError as error:
         _report_unusable(files.label_file, error, findings)
+        return None
+    setting = "groups"
+    try:
+        if files.label_file and files.groups:
+            whole = load_label_map(files.label_file, files.groups)
+        setting = "keep_classes"
+        labels = whole.subset(files.keep_classes) if files.keep_classes else whole
+    except DataError as error:
+        _note_setting(name, setting, str(error).removeprefix(f"{files.label_file}: "), findings)
         return None
     if files.label_file:
         _check_names(files.label_file, labels, findings)
@@ -37,10 +51,15 @@ def check_labels(files: AvaFiles, findings: Findings) -> Classes | None:
     return Classes(labels, whole.ids)
 
 
+def _note_setting(name: str, setting: str, problem: str, findings: Findings) -> None:
+    problem = f"{setting}: {problem[0].lower()}{problem[1:]}".rstrip(".")
+    findings.add("error", "labels-unusable", name, problem, f"Correct {setting} in the data set file.")
+
+
 def _report_unusable(path: str, error: DataError, findings: Findings) -> None:
     twice = _repeated_id(path)
     if twice is None:
-        _add_error(path, error, "Correct the label file, or groups and keep_classes of the data set file.", findings)
+        _add_error(path, error, "Correct the label file.", findings)
         return
     class_id, rows = twice
     findings.add(

@@ -9,12 +9,16 @@ from numpy.typing import NDArray
 
 from alphaction.dataset.doctor.file_rows import FileRows
 from alphaction.dataset.doctor.finding import Findings
+from alphaction.dataset.doctor.spelling import respell
 from alphaction.dataset.sources import ClipFolder, find_movies
+from alphaction.dataset.video_file import VideoInfo
 from alphaction.utils.errors import DataError
 from alphaction.utils.registry import nearest
 from alphaction.utils.words import counted
 
 _SHOWN_NAMES = 10
+# The tool that cuts movies keeps the files that exist.
+CUT_AGAIN = "Delete the file and cut the movie again (tools/process_ava_videos.py)"
 Place = ClipFolder | Path
 
 
@@ -50,17 +54,41 @@ def _find_one_by_one(table: FileRows, root: Path, findings: Findings) -> dict[st
             else:
                 missing.append(video)
     if missing:
-        close = nearest(missing[0], [path.stem for path in root.iterdir()])
-        hint = f"; for the first, {close}" if close.startswith("did you mean") else ""
+        close = _why_missing(missing[0], root)
+        hint = f"; for the first, {close}" if close else ""
         findings.add(
             "error",
             "videos-missing",
             table.path,
             f"{len(missing)} of {len(table.rows.videos)} videos are not in {root}: {_names(table, missing)}{hint}",
-            "Put them there as <video>.<ending> or as a folder of one-second clips; names in rows have no ending.",
+            "Put them there as <video>.<ending> or as a folder of one-second clips; names in rows have no ending."
+            + (" --fix corrects case and ending." if respell(missing, root) else ""),
             places=[_place(table, missing[0])],
         )
     return found
+
+
+def _why_missing(video: str, root: Path) -> str:
+    """Returns what bears a video's name and is none, or which name is close, "" for neither."""
+    for path in sorted(root.iterdir()):
+        if video in (path.stem, path.name):
+            return dangling(path) or _why_no_video(path)
+    close = nearest(video, [path.stem for path in root.iterdir()])
+    return close if close.startswith("did you mean") else ""
+
+
+def dangling(path: Path) -> str:
+    """Returns to which file that is not there a path is a link, "" for all others."""
+    is_dangling = path.is_symlink() and not path.exists()
+    return f"{path.name} is a link to {os.readlink(path)}, a file that is not there" if is_dangling else ""
+
+
+def _why_no_video(path: Path) -> str:
+    if path.is_dir():
+        return f"{path.name} is a folder without one-second clips (<second>.mp4)"
+    if path.is_file():
+        return f'did you mean "{path.stem}"?'
+    return f"{path.name} is neither a file nor a folder"
 
 
 def check_clip_seconds(table: FileRows, places: Mapping[str, Place], findings: Findings, *, is_quick: bool) -> None:
@@ -77,41 +105,63 @@ def check_clip_seconds(table: FileRows, places: Mapping[str, Place], findings: F
         here = rows.video == code
         _note_times(table, here & (rest != 0), "clips have key frames at whole seconds only", findings)
         outside = here & (rest == 0) & ((seconds < folder.first) | (seconds > folder.last))
-        _note_times(table, outside, f"there are clips of the seconds {folder.first} to {folder.last}", findings)
+        hint = _unit_hint(seconds[here].astype(float), folder.last) if outside.any() else ""
+        why = f"there are clips of the seconds {folder.first} to {folder.last}{hint}"
+        _note_times(table, outside, why, findings)
         if not is_quick:
-            sizes = _clip_sizes(folder)
+            sizes = clip_sizes(folder)
             is_missing = here & (rest == 0) & ~outside & ~np.isin(seconds, list(sizes))
             _note_times(table, is_missing, f"{folder.path} lacks that second", findings)
-            _note_empty_clips(folder, [second for second, size in sizes.items() if size == 0], findings)
+            empty = [second for second, size in sizes.items() if size == 0]
+            _note_empty_clips(table, here, folder, empty, findings)
 
 
-def _clip_sizes(folder: ClipFolder) -> dict[int, int]:
+def clip_sizes(folder: ClipFolder) -> dict[int, int]:
     """Returns second -> bytes of the files of a movie, by second."""
     with os.scandir(folder.path) as entries:
         files = [(Path(entry.name), entry.stat().st_size) for entry in entries]
     return dict(sorted((int(p.stem), size) for p, size in files if p.suffix == ".mp4" and p.stem.isdecimal()))
 
 
-def _note_empty_clips(folder: ClipFolder, seconds: list[int], findings: Findings) -> None:
+def _note_empty_clips(
+    table: FileRows, here: NDArray[np.bool_], folder: ClipFolder, seconds: list[int], findings: Findings
+) -> None:
     if seconds:
+        # a window reaches into the seconds beside its own
+        is_near = here & np.isin(table.rows.timestamp_ms // 1000, [s + step for s in seconds for step in (-1, 0, 1)])
+        used = f"; it is read for {table.path}, {table.place(int(np.argmax(is_near)))}" if is_near.any() else ""
         findings.add(
             "error",
             "clip-empty",
             folder.path,
-            f"the file {folder.file(seconds[0]).name} is empty (0 bytes)",
-            "Cut the movie again (tools/process_ava_videos.py).",
+            f"the file {folder.file(seconds[0]).name} is empty (0 bytes){used}",
+            f"{CUT_AGAIN}, or leave the rows out (--fix OUT --drop videos).",
             places=[f"second {second}" for second in seconds],
         )
 
 
-def check_durations(table: FileRows, durations: Mapping[str, float], findings: Findings) -> None:
-    """Notes key frames after the end of their video; ``durations`` are seconds of whole videos."""
-    lengths = np.array([durations.get(video, np.inf) for video in table.rows.videos])
+def check_durations(table: FileRows, infos: Mapping[str, VideoInfo], findings: Findings) -> None:
+    """Notes key frames after the end of their video; ``infos`` are those of whole videos."""
+    lengths = np.array([infos[video].duration if video in infos else np.inf for video in table.rows.videos])
     if len(table.rows):
         late = table.rows.timestamp_ms > lengths[table.rows.video] * 1000 + 0.5
         for code in np.unique(table.rows.video[late]).tolist():
-            here = late & (table.rows.video == code)
-            _note_times(table, here, f"the video lasts {lengths[code]:.2f} s", findings)
+            here = table.rows.video == code
+            info = infos[table.rows.videos[code]]
+            hint = _unit_hint(table.rows.timestamp_ms[here] / 1000, info.duration, info.fps)
+            _note_times(table, here & late, f"the video lasts {lengths[code]:.2f} s{hint}", findings)
+
+
+def _unit_hint(times: NDArray[np.float64], last: float, fps: float = 0.0) -> str:
+    """Returns what the times of a video may be instead of seconds, "" unless all but 0 are after its last second."""
+    units = {1000.0: "milliseconds"}
+    if fps:
+        units = {fps: f"frame numbers, of which it has {fps:g} a second", **units}
+    if times[times > 0].min(initial=np.inf) > last:
+        for factor, unit in units.items():
+            if times.max() / factor <= last:
+                return f"; all its times look like {unit}: divide them by {factor:g}"
+    return ""
 
 
 def first_place(tables: list[FileRows], video: str) -> str:

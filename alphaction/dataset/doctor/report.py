@@ -6,7 +6,9 @@ from alphaction.dataset.doctor.check import Examination
 from alphaction.dataset.doctor.finding import Finding
 from alphaction.dataset.doctor.split import Split
 from alphaction.dataset.doctor.split_checks import count_labels
+from alphaction.dataset.doctor.video_checks import OpenedVideos
 from alphaction.utils.logger import format_table
+from alphaction.utils.words import counted
 
 _SHOWN_VIDEOS = 40
 _LEVEL_NAMES = (("error", "error"), ("warning", "warning"), ("info", "note"))
@@ -70,4 +72,15 @@ def _videos(result: Examination) -> str:
     if not rows:
         return ""
     more = f"\n... and {len(result.facts) - _SHOWN_VIDEOS} more" if len(result.facts) > _SHOWN_VIDEOS else ""
-    return format_table(("video", "size", "frames a second", "seconds", "frames"), rows) + more
+    table = format_table(("video", "size", "frames a second", "seconds", "frames"), rows) + more
+    return f"{table}\n{_coverage(result.opened)}"
+
+
+def _coverage(opened: OpenedVideos) -> str:
+    """Returns how much of the videos was looked at, as a sentence."""
+    if opened.num_read == opened.num_times:
+        return f"The frames of all {counted(opened.num_times, 'annotated second')} were read."
+    return (
+        f"The frames of {opened.num_read} of {counted(opened.num_times, 'annotated second')} were read, about "
+        f"{opened.most} of each video; --seconds NUMBER reads more."
+    )

@@ -11,12 +11,14 @@ from alphaction.dataset.box_threshold import BoxThreshold, ThresholdInForce
 from alphaction.dataset.doctor.file_rows import FileRows
 from alphaction.dataset.doctor.finding import Findings
 from alphaction.dataset.doctor.label_checks import Classes, check_labels
+from alphaction.dataset.doctor.movie_checks import dangling
 from alphaction.dataset.doctor.rows import is_json, read_rows
 from alphaction.utils.errors import DataError, UserError
 from alphaction.utils.registry import nearest
 
 Role = Literal["train", "test"]
 _CHECKED_CLASS = "AVAVideoDataset"
+_ENDINGS = (".yaml", ".yml")
 _TEST_WORDS = ("val", "test", "eval", "dev")
 
 
@@ -55,7 +57,7 @@ class Split:
     def title(self) -> str:
         """Its name without folder and ending, for tables and captions."""
         name = self.source.name
-        return Path(name).stem if name.endswith((".yaml", ".yml")) else name
+        return Path(name).stem if name.endswith(_ENDINGS) else name
 
 
 def named_sources(names: Sequence[str], findings: Findings, roles: Sequence[Role] = ()) -> list[SplitSource]:
@@ -79,6 +81,11 @@ def named_sources(names: Sequence[str], findings: Findings, roles: Sequence[Role
                 continue
             sources.append(SplitSource(name, role, AvaFiles.from_arguments(name, entry.arguments)))
         except UserError as error:
+            if is_file and not name.endswith(_ENDINGS):
+                raise UserError(
+                    f"{name} is no data set; give a folder, or a data set file (.yaml) that names it: "
+                    f"python tools/check_dataset.py {Path(name).parent}"
+                ) from error
             if not is_file and not isinstance(error, DataError):
                 raise
             problem = str(error).removeprefix(f'Data set "{name}"').lstrip(": ").rstrip(".")
@@ -105,7 +112,7 @@ def open_split(source: SplitSource, threshold: BoxThreshold, findings: Findings,
         problem = "the file names images by id, which needs ann_file, the JSON with these images"
         findings.add("error", "boxes-images", files.box_file, problem, "Give ann_file, or the boxes as AVA CSV.")
     excluded = read_rows(files.exclusion_file, "none", findings) if files.exclusion_file else None
-    classes = check_labels(files, findings) if files.label_file == source.files.label_file else None
+    classes = check_labels(source.name, files, findings) if files.label_file == source.files.label_file else None
     if images is not None and truth is not None and truth.images is None:
         truth = replace(truth, images=images)
     return Split(source, truth, own, boxes, excluded, classes, threshold.in_force(files.box_thresh))
@@ -116,7 +123,8 @@ def _there(source: SplitSource, findings: Findings) -> AvaFiles:
     names = [field.name for field in fields(AvaFiles) if field.name.endswith("_file")]
     missing = [name for name in names if (path := getattr(source.files, name)) and not Path(path).is_file()]
     for name in missing:
-        path, problem = getattr(source.files, name), f"there is no such file; it is the {name} of {source.name}"
+        path = getattr(source.files, name)
+        problem = f"{dangling(Path(path)) or 'there is no such file'}; it is the {name} of {source.name}"
         findings.add("error", "file-missing", path, problem, "Correct the path; it is relative to the data set file.")
     empty: dict[str, Any] = dict.fromkeys(missing, "")
     return replace(source.files, **empty)
@@ -145,5 +153,6 @@ def _guess_roles(names: Sequence[str]) -> list[Role]:
     guessed: list[Role] = []
     for position, role in enumerate(roles):
         is_first = position == 0 and "train" not in roles
-        guessed.append(role or ("train" if is_first else "test"))
+        is_again = names[position] in names[:position]  # as in DATASETS.TRAIN and DATASETS.TEST
+        guessed.append("test" if is_again else role or ("train" if is_first else "test"))
     return guessed

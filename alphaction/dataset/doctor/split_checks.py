@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import combinations, product
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,12 +55,23 @@ def check_halves(splits: Sequence[Split], findings: Findings) -> None:
                     f"its classes (ids, names, groups) are not those of {one.source.name}",
                     "Use one label_file, and the same groups and keep_classes, in both data set files.",
                 )
-            _check_shared(one.truth, other.truth, findings)
+            if Path(one.truth.path).resolve() == Path(other.truth.path).resolve():
+                note_same_set(other.source.name, f"both read {other.truth.path}", findings)
+            else:
+                _check_shared(one.truth, other.truth, findings)
     for one, other in combinations(train, 2):
         if one.truth is not None and other.truth is not None:
             _check_joined(one.truth, other.truth, findings)
     if train and test:
         _check_class_rows(train, test, findings)
+
+
+def note_same_set(name: str, why: str, findings: Findings) -> None:
+    """Notes that a training is tested on what it was trained with."""
+    problem = f"the test set is the training set: {why}"
+    findings.add(
+        "warning", "splits-same", name, problem, "Test on other videos: a score on what was trained says nothing."
+    )
 
 
 def count_labels(split: Split) -> NDArray[np.int64]:

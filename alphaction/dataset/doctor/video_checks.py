@@ -1,9 +1,9 @@
-"""All videos of a data set opened, several at once, and what they say compared with the rows."""
+"""All videos of a data set opened and read, several at once, and what they say compared with the rows."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tqdm import tqdm
@@ -11,80 +11,116 @@ from tqdm import tqdm
 from alphaction.dataset.doctor.file_rows import FileRows
 from alphaction.dataset.doctor.finding import Findings
 from alphaction.dataset.doctor.movie_checks import Place, check_durations, first_place
-from alphaction.dataset.doctor.video_facts import VideoFacts, check_facts, inspect_clip, inspect_video
-from alphaction.dataset.sources import ClipFolder
+from alphaction.dataset.doctor.read_checks import Reading, check_reading, read_times, seconds_of_each
+from alphaction.dataset.doctor.video_facts import VideoFacts, check_facts, inspect_video
+from alphaction.dataset.sources import ClipFolder, Source, WholeVideo
 from alphaction.dataset.video_file import VideoError
-from alphaction.utils.errors import DataError
+from alphaction.structures.clip import ClipKey
 
-# So many one-second files of a movie are opened, evenly over it.
-_CLIPS_OF_A_MOVIE = 5
 _ASPECT_SLACK = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
-    """One file to open: which video it belongs to, and the key frames that are decoded in it."""
+class OpenedVideos:
+    """What came of the videos of a data set.
+
+    Attributes:
+        facts: of each video that can be opened.
+        failed: key frames that cannot be read.
+        num_times: annotated seconds of these videos.
+        num_read: how many of them were read.
+        most: how many of each video were to be read.
+    """
+
+    facts: Mapping[str, VideoFacts] = field(default_factory=dict)
+    failed: frozenset[ClipKey] = frozenset()
+    num_times: int = 0
+    num_read: int = 0
+    most: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Opening:
+    """One video to open, and its annotated times of which ``most`` are read."""
 
     video: str
+    place: Place
+    times_ms: tuple[int, ...]
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What came of an opening: the facts of the file ``path``, or why there are none."""
+
     path: str
-    decoded_ms: tuple[int, ...]
-    is_clip: bool
+    facts: VideoFacts | None
+    reading: Reading
+    error: VideoError | None = None
 
 
 def check_videos(
-    tables: Sequence[FileRows], places: Mapping[str, Place], findings: Findings, *, workers: int
-) -> dict[str, VideoFacts]:
-    """Returns the facts of each video that can be read, and notes what is wrong with the others.
+    tables: Sequence[FileRows],
+    places: Mapping[str, Place],
+    findings: Findings,
+    *,
+    workers: int,
+    seconds: int | None = None,
+) -> OpenedVideos:
+    """Returns what is known of each video that can be opened, and notes what is wrong with all of them.
 
     Args:
         tables: the labelled rows of all halves.
         places: where the videos are.
         findings: where faults are noted.
-        workers: files that are opened at once.
+        workers: videos that are opened at once.
+        seconds: annotated seconds of each video whose frames are read; see :func:`seconds_of_each` without it.
     """
-    openings = [
-        opening for video, place in places.items() for opening in _openings(video, place, _times(tables, video))
-    ]
-    facts: dict[str, VideoFacts] = {}
-    checked: set[str] = set()
-    outcomes = _inspect_all(openings, workers)
-    for opening, outcome in zip(openings, outcomes, strict=True):
-        used_by = first_place(list(tables), opening.video)
-        if isinstance(outcome, DataError):
-            _note_unreadable(opening.path, outcome, used_by, findings)
-        elif opening.video not in checked:
-            checked.add(opening.video)
-            facts[opening.video] = outcome
-            check_facts(opening.path, outcome, used_by, findings)
-    durations = {video: facts[video].info.duration for video in facts if not isinstance(places[video], ClipFolder)}
+    most = seconds_of_each(len(places), seconds)
+    openings = [_Opening(video, place, _times(tables, video, place), most) for video, place in places.items()]
+    outcomes = dict(zip(places, _inspect_all(openings, workers), strict=True))
+    facts = {video: outcome.facts for video, outcome in outcomes.items() if outcome.facts is not None}
+    for video, outcome in outcomes.items():
+        _report(video, places[video], outcome, tables, findings)
+    infos = {video: facts[video].info for video in facts if not isinstance(places[video], ClipFolder)}
     for table in tables:
-        check_durations(table, durations, findings)
+        check_durations(table, infos, findings)
         _check_sizes(table, facts, findings)
     _check_mixed_rates(facts, places, findings)
-    return facts
+    readings = [outcome.reading for outcome in outcomes.values()]
+    return OpenedVideos(
+        facts,
+        frozenset(key for reading in readings for key in reading.failed),
+        sum(reading.num_times for reading in readings),
+        sum(reading.num_read for reading in readings),
+        most,
+    )
 
 
-def _times(tables: Sequence[FileRows], video: str) -> list[int]:
+def _report(video: str, place: Place, outcome: _Outcome, tables: Sequence[FileRows], findings: Findings) -> None:
+    used_by = first_place(list(tables), video)
+    if outcome.facts is not None:
+        check_facts(outcome.path, outcome.facts, used_by, findings)
+    elif outcome.error is not None and not outcome.reading.failed:
+        _note_unreadable(outcome.error, used_by, findings)
+    check_reading(outcome.reading, isinstance(place, ClipFolder), tables, findings)
+
+
+def _times(tables: Sequence[FileRows], video: str, place: Place) -> tuple[int, ...]:
+    """Returns the annotated times of a video, without those that have no clip."""
     found: set[int] = set()
     for table in tables:
         if video in table.rows.videos:
             here = table.rows.video == table.rows.videos.index(video)
             found |= set(table.rows.timestamp_ms[here].tolist())
-    return sorted(found)
+    if isinstance(place, ClipFolder):
+        found = {time for time in found if time % 1000 == 0 and place.file(time // 1000).is_file()}
+    return tuple(sorted(found))
 
 
-def _openings(video: str, place: Place, times_ms: Sequence[int]) -> list[Opening]:
-    if not isinstance(place, ClipFolder):
-        return [Opening(video, str(place), tuple({*times_ms[:1], *times_ms[-1:]}), False)]
-    seconds = [time // 1000 for time in times_ms if place.first <= time // 1000 <= place.last] or [place.first]
-    step = max(1, len(seconds) // _CLIPS_OF_A_MOVIE)
-    paths = [place.file(second) for second in seconds[::step][:_CLIPS_OF_A_MOVIE]]
-    return [Opening(video, str(path), (), True) for path in paths if path.is_file() and path.stat().st_size]
-
-
-def _inspect_all(openings: Sequence[Opening], workers: int) -> list[VideoFacts | DataError]:
+def _inspect_all(openings: Sequence[_Opening], workers: int) -> list[_Outcome]:
     """Returns what came of each opening; threads, because decoding and reading leave the interpreter free."""
-    outcomes: dict[int, VideoFacts | DataError] = {}
+    outcomes: dict[int, _Outcome] = {}
     with ThreadPoolExecutor(max(1, workers)) as pool:
         waiting = {pool.submit(_inspect, opening): position for position, opening in enumerate(openings)}
         # disable=None shows the bar on terminals only
@@ -93,19 +129,37 @@ def _inspect_all(openings: Sequence[Opening], workers: int) -> list[VideoFacts |
     return [outcomes[position] for position in range(len(openings))]
 
 
-def _inspect(opening: Opening) -> VideoFacts | DataError:
-    try:
-        return inspect_clip(opening.path) if opening.is_clip else inspect_video(opening.path, opening.decoded_ms)
-    except VideoError as error:
-        return error
+def _inspect(opening: _Opening) -> _Outcome:
+    place, path, facts, error = opening.place, "", None, None
+    for path in _files_of(opening):
+        try:
+            facts = inspect_video(path)
+            break
+        except VideoError as problem:
+            error = problem
+    if isinstance(place, ClipFolder):
+        source: Source = place
+    elif facts is None:
+        return _Outcome(path, None, Reading(len(opening.times_ms), 0, {}), error)
+    else:
+        source = WholeVideo(path, facts.info)
+    reading = read_times(opening.video, source, opening.times_ms, opening.most)
+    return _Outcome(path, facts, reading, error)
 
 
-def _note_unreadable(path: str, error: DataError, used_by: str, findings: Findings) -> None:
-    reason = str(error).removeprefix(f"{path}: ")
+def _files_of(opening: _Opening) -> list[str]:
+    """Returns the files that may tell of a video: itself, or one-second files of which the first good one does."""
+    place = opening.place
+    if not isinstance(place, ClipFolder):
+        return [str(place)]
+    return [str(place.file(time // 1000)) for time in opening.times_ms[: opening.most] or (place.first * 1000,)]
+
+
+def _note_unreadable(error: VideoError, used_by: str, findings: Findings) -> None:
     words = {"empty": "video-empty", "truncated": "video-truncated", "no picture": "video-no-picture"}
-    code = next((code for word, code in words.items() if word in reason), "video-corrupt")
-    remedy = "Replace the file, or leave its rows out (--fix --drop videos)."
-    findings.add("error", code, path, f"{reason} (used by {used_by})" if used_by else reason, remedy)
+    code = next((code for word, code in words.items() if word in error.reason), "video-corrupt")
+    problem = f"{error.reason} (used by {used_by})" if used_by else error.reason
+    findings.add("error", code, error.path, problem, "Replace the file, or leave its rows out (--fix --drop videos).")
 
 
 def _check_sizes(table: FileRows, facts: Mapping[str, VideoFacts], findings: Findings) -> None:

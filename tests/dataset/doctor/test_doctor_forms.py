@@ -151,3 +151,12 @@ def test_a_key_frame_in_two_training_sets_is_named(tiny_data: SyntheticFiles, tm
     shutil.copy(folder / "train.yaml", folder / "train_more.yaml")
     found = only(check(folder, is_quick=True), "sets-share-frames")
     assert "train.csv, row 1" in found.text and "both are for training" in found.text and found.count == 6
+
+
+def test_milliseconds_of_a_movie_of_clips_are_recognised(clips: Path) -> None:
+    table = clips / "data/annotations/ava_val_v2.2.csv"
+    rows = [line.split(",") for line in table.read_text().splitlines()]
+    times = [f"{1000 * float(row[1]):.0f}" if row[0] == "movB" and float(row[1]) else row[1] for row in rows]
+    table.write_text("".join(",".join([row[0], time, *row[2:]]) + "\n" for row, time in zip(rows, times, strict=True)))
+    found = only(check(clips / "val.yaml", is_quick=True), "time-outside")
+    assert "movB@" in found.text and "all its times look like milliseconds: divide them by 1000" in found.text
