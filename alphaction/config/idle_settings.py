@@ -23,7 +23,8 @@ def idle_settings(cfg: CfgNode) -> list[str]:
                 says.append(f'{_have(keys)} no effect: FINETUNE.STRATEGY is "{strategy}", not "{other}".')
         keys = [f"FINETUNE.{name}" for name in ("RELEASE_NORM", "RELEASE_STEM") if f"FINETUNE.{name}" in changed]
         if keys and strategy not in _RELEASES_FROM_THE_END:
-            says.append(f'{_have(keys)} no effect with FINETUNE.STRATEGY "{strategy}", which names what it releases.')
+            why = "which releases nothing" if strategy == "none" else "which names what it releases"
+            says.append(f'{_have(keys)} no effect with FINETUNE.STRATEGY "{strategy}", {why}.')
     if strategy == "backbone_at_epoch" and cfg.FINETUNE.BACKBONE_AT_EPOCH.LR == "rule":
         keys = [key for key in changed if key == "FINETUNE.RESTART_SCHEDULE"]
         if keys:
@@ -38,6 +39,10 @@ def idle_settings(cfg: CfgNode) -> list[str]:
             says.append(
                 f'{_have(keys)} no effect: BACKBONE_AT_EPOCH.LR is "schedule", which looks at INITIAL_RATIO_LR alone.'
             )
+    if cfg.SOLVER.STEP_EPOCHS and cfg.SOLVER.SCHEDULER != "warmup_multi_step":
+        says.append(
+            f'SOLVER.STEP_EPOCHS has no effect: SOLVER.SCHEDULER is "{cfg.SOLVER.SCHEDULER}", which has no steps.'
+        )
     if cfg.MODEL.BACKBONE.FROZEN_BN:
         keys = [key for key in ("FINETUNE.BN_OF_FROZEN", "FINETUNE.BN_OF_TRAINED") if key in changed]
         if keys:

@@ -194,12 +194,19 @@ def _log_classes(dataset: ClipDataset, cfg: Any) -> None:
     )
     header = ("id", "class", "persons", "clips", "clips an epoch")
     logger.info('Training classes (sampling "%s"):\n%s', cfg.DATALOADER.SAMPLING, format_table(header, list(rows)))
-    if cfg.DATALOADER.SAMPLING == "repeat_factor" and np.ptp(draws) == 0:
-        seen = (counts > 0).mean(axis=0)
+    seen = (counts > 0).mean(axis=0)
+    rarest = seen[seen > 0].min(initial=1.0)
+    if cfg.DATALOADER.SAMPLING == "repeat_factor" and rarest >= cfg.DATALOADER.REPEAT_THRESHOLD:
         logger.warning(
             'DATALOADER.SAMPLING "repeat_factor" has no effect: the rarest class is in %.3g of the clips, and only '
             "classes in less than DATALOADER.REPEAT_THRESHOLD %g of them are shown more often. Raise it, say to 0.5.",
-            *(seen[seen > 0].min(initial=1.0), cfg.DATALOADER.REPEAT_THRESHOLD),
+            *(rarest, cfg.DATALOADER.REPEAT_THRESHOLD),
+        )
+    if num_never := int((draws == 0).sum()):
+        logger.warning(
+            'DATALOADER.SAMPLING "%s" never draws %d of the %d clips, which show none of the classes: the model learns '
+            "from them what it looks like when nobody does any of them only with another sampling.",
+            *(cfg.DATALOADER.SAMPLING, num_never, len(dataset)),
         )
 
 

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from typing import TextIO
 
 from alphaction.engine.launch import end_group_threads, rank_from_env
 from alphaction.utils.errors import LocalError, UserError
@@ -43,12 +44,24 @@ def run_tool(work: Callable[[], None]) -> int:
     except KeyboardInterrupt:
         _say("Interrupted.", logging.WARNING)
         return 130
-    except BrokenPipeError:  # whoever read what is printed, such as `head`, has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:
+        if _is_read(sys.stdout):
+            raise
         return 128 + signal.SIGPIPE
     finally:
         end_group_threads()
     return 0
+
+
+def _is_read(output: TextIO) -> bool:
+    """Returns whether somebody still reads what is printed; if not, as behind `| head`, the rest goes nowhere."""
+    try:
+        output.write("\n")
+        output.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), output.fileno())
+        return False
+    return True
 
 
 def _say(message: str, level: int) -> None:

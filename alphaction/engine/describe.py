@@ -37,8 +37,10 @@ def describe_run(run: Run, scaling: str, data: TrainingData | None) -> None:
 
 def dry_run_needs_data(run: Run) -> bool:
     """Returns whether a dry run has to read annotations: for the length of an epoch, or the name of a metric."""
-    speaks_of_epochs = run.fine_tuning.name != "none" or run.cfg.SOLVER.MAX_EPOCHS or keys_that_look(run.cfg)
-    return bool(speaks_of_epochs) or run.parts is not None
+    solver = run.cfg.SOLVER
+    decays_by_epoch = solver.SCHEDULER == "exponential" and not solver.DECAY_ITERS
+    speaks_of_epochs = run.fine_tuning.name != "none" or solver.MAX_EPOCHS or solver.STEP_EPOCHS or decays_by_epoch
+    return bool(speaks_of_epochs or keys_that_look(run.cfg)) or run.parts is not None
 
 
 def describe_dry_run(run: Run, scaling: str, data: TrainingData | None) -> None:
@@ -76,7 +78,9 @@ def describe_dry_run(run: Run, scaling: str, data: TrainingData | None) -> None:
 def _warn_of_end(run: Run, max_iter: int, finetune_epoch: int) -> None:
     """Warns of a run that has nothing left to do, or ends before it has done what the config says."""
     if run.parts is not None and int(run.parts["iteration"]) >= max_iter:
-        logger.warning("All %d iterations are finished: raise SOLVER.MAX_ITER to train longer.", max_iter)
+        key = "SOLVER.MAX_EPOCHS" if run.cfg.SOLVER.MAX_EPOCHS else "SOLVER.MAX_ITER"
+        key = f"the epochs of FINETUNE.STRATEGY {run.fine_tuning.name}" if planned_epochs(run.cfg) else key
+        logger.warning("All %d iterations are finished: raise %s to train longer.", max_iter, key)
         return
     solver, strategy = run.cfg.SOLVER, run.fine_tuning.strategy
     has_one_warm_up = run.cfg.FINETUNE.RESTART_SCHEDULE == "none" and not planned_epochs(run.cfg)

@@ -19,7 +19,7 @@ class Flags:
         skip_val_in_train: do not evaluate every SOLVER.EVAL_PERIOD iterations.
         use_tfboard: write TensorBoard events to OUTPUT_DIR/tb.
         seed: of everything random.
-        dry_run: report config, model, weights and schedule, then stop before the data are read.
+        dry_run: report config, model, weights and schedule, then stop before videos are read.
     """
 
     config_file: str

@@ -54,14 +54,21 @@ def is_box_file(out: Path) -> bool:
 
 
 def refuse_to_lose_boxes(files: BoxFiles, videos: Collection[str]) -> None:
-    """Makes sure that a CSV of an earlier run is not replaced by one that has fewer videos.
+    """Makes sure that the boxes of an earlier run are not replaced by those of fewer videos.
 
     Raises:
-        UserError: it has videos that are none of ``videos``.
+        UserError: they are of videos that are none of ``videos``.
+        DataError: their file holds something else.
     """
-    if files.boxes.suffix.lower() != ".csv" or not files.boxes.is_file():
+    if not files.boxes.is_file():
         return
-    held = {key.video for key in load_person_boxes_csv(files.boxes).keyframes}
+    if files.boxes.suffix.lower() == ".csv":
+        held = {key.video for key in load_person_boxes_csv(files.boxes).keyframes}
+    elif files.images.is_file():
+        images = load_annotations(str(files.images)).images
+        held = {key.video for key in images.keys} if images is not None else set()
+    else:
+        return  # ids of an annotation file that --images has named
     if lost := sorted(held - set(videos)):
         more = f" and {len(lost) - _NAMED_AT_MOST} more" if len(lost) > _NAMED_AT_MOST else ""
         raise UserError(

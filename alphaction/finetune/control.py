@@ -1,9 +1,9 @@
 """Fine-tuning of one model: the strategy's plans, carried out and remembered."""
 
 import logging
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from alphaction.finetune.apply import NormPolicy, num_stored_norms, set_modes, set_trainable
 from alphaction.finetune.layout import ModelLayout
@@ -15,6 +15,7 @@ from alphaction.structures.unit_rate import UnitRate
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
 Restart = Literal["none", "released", "all"]
 
 
@@ -132,23 +133,31 @@ class FineTuning:
         Args:
             state: of the run that goes on.
             changed: keys of FINETUNE that have another value now.
+
+        Raises:
+            ConfigError: it is about parts that this model does not have.
         """
-        trained = tuple(name for name in self.layout.names if name in state["trained"])
+        trained = self.layout.resolve(state["trained"], "The fine-tuning of the checkpoint")
         is_same = state["strategy"] == self.name
         self.goes_on = is_same and not changed
         if is_same and "FINETUNE.RESTART_SCHEDULE" not in changed:
-            self._starts = {name: int(start) for name, start in state["starts"].items()}
+            self._starts = self._by_unit(state["starts"])
         self._plan = FreezePlan(trained)
         if is_same:
-            self._plan = FreezePlan(trained, state["factors"], state["shapes"])
+            self._plan = FreezePlan(trained, self._by_unit(state["factors"]), self._by_unit(state["shapes"]))
             self.strategy.load_state_dict(state["state"])
+
+    def _by_unit(self, saved: Mapping[str, T]) -> dict[str, T]:
+        """Returns the values by unit; a name of a whole layer, as checkpoints from before it had units, is for all."""
+        where = "The fine-tuning of the checkpoint"
+        return {unit: value for name, value in saved.items() for unit in self.layout.resolve([name], where)}
 
     def _warn_of_frozen_noise(self) -> None:
         noise = [name for name in self._unloaded if name not in self.trained]
         if noise:
             logger.warning(
-                "%s: frozen from the start with random weights, because nothing was loaded into them. Give "
-                "MODEL.WEIGHT a file that has them, or let them train (FINETUNE.STRATEGY none trains all).",
+                "%s: frozen from the start with random weights, in whole or in part, because they were not loaded. "
+                "Give MODEL.WEIGHT a file that has them, or let them train (FINETUNE.STRATEGY none trains all).",
                 ", ".join(self.layout.shortest(noise)),
             )
 

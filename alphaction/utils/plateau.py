@@ -46,6 +46,6 @@ class Plateau:
         return {"metric": self._metric, "best": self.best, "count": self.count}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Puts back what ``state_dict`` returned, unless it is about another metric."""
-        if state["metric"] == self._metric:
+        """Puts back what ``state_dict`` returned, unless it is about another metric; one of an older run says none."""
+        if state.get("metric", self._metric) == self._metric:
             self.best, self.count = float(state["best"]), int(state["count"])

@@ -56,7 +56,9 @@ def test_keys_of_another_strategy_are_named_together() -> None:
             r'INITIAL_LR has no effect: BACKBONE_AT_EPOCH\.LR is "schedule"',
         ),
         (["MODEL.BACKBONE.FROZEN_BN", True, "FINETUNE.BN_OF_FROZEN", "track"], "BN_OF_FROZEN has no effect.*FROZEN_BN"),
-        (["FINETUNE.STRATEGY", "static", "FINETUNE.RELEASE_NORM", True], "RELEASE_NORM has no effect"),
+        (["FINETUNE.STRATEGY", "static", "FINETUNE.RELEASE_NORM", True], "RELEASE_NORM has no effect.*names what"),
+        (["FINETUNE.RELEASE_STEM", True], "RELEASE_STEM has no effect.*releases nothing"),
+        (["SOLVER.SCHEDULER", "polynomial", "SOLVER.STEP_EPOCHS", [3]], "STEP_EPOCHS has no effect.*no steps"),
     ],
 )
 def test_settings_that_others_silence_are_named(opts: list[object], told: str) -> None:

@@ -121,6 +121,19 @@ def test_the_loader_draws_as_the_config_says(sets, sampling, least):
     assert len(keys) == 10 and least <= keys.count("rare") <= least + 1
 
 
+def test_clips_that_are_never_drawn_are_told(tmp_path, caplog):
+    write_text(tmp_path / "labels.txt", "act", "other")
+    write_text(tmp_path / "set.csv", "film,1,0.1,0.1,0.4,0.9,1,0", "film,2,0.1,0.1,0.4,0.9,2,0")
+    write_video(tmp_path / "film.mp4", 75)
+    files = {"video_root": tmp_path, "csv_gt_file": tmp_path / "set.csv", "label_file": tmp_path / "labels.txt"}
+    dataset = open_ava(True, **files, keep_classes=[1])
+    for sampling, is_told in (("uniform", False), ("class_balanced", True)):
+        caplog.clear()
+        cfg = small_cfg("DATALOADER.SAMPLING", sampling)
+        make_data_loader(dataset, cfg, is_train=True, seed=0, num_iterations=2)
+        assert ('"class_balanced" never draws 1 of the 2 clips' in caplog.text) == is_told
+
+
 @pytest.mark.parametrize(("threshold", "is_told"), [(0.01, True), (0.9, False)])
 def test_a_threshold_that_changes_nothing_is_told(sets, caplog, threshold, is_told):
     cfg = small_cfg("DATALOADER.SAMPLING", "repeat_factor", "DATALOADER.REPEAT_THRESHOLD", threshold)

@@ -2,12 +2,24 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from alphaction.engine.cli import run_tool
+
 ROOT = Path(__file__).parents[2]
 SCRIPT = """
 import sys
 from alphaction.engine.cli import run_tool
 sys.exit(run_tool(lambda: print("line\\n" * {lines})))
 """
+
+
+def test_another_broken_pipe_is_not_taken_for_a_reader_that_left() -> None:
+    def work() -> None:
+        raise BrokenPipeError("of a worker")
+
+    with pytest.raises(BrokenPipeError, match="of a worker"):
+        run_tool(work)
 
 
 def test_a_reader_that_has_had_enough_is_no_error() -> None:

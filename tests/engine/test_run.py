@@ -115,3 +115,11 @@ def test_an_evaluation_that_a_kill_cut_off_is_made_up_for(tiny_words: list[str],
     assert run(*words) == 0
     found = [(line["kind"], line["iteration"]) for line in metrics(tmp_path)]
     assert found == [("train", 1), ("train", 2), ("eval", 2), ("train", 3), ("train", 4)]
+
+
+def test_a_dry_run_reads_the_length_of_an_epoch_where_steps_are_in_epochs(
+    tiny_words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    schedule = ("SOLVER.SCHEDULER", "warmup_multi_step", "SOLVER.STEPS", "()", "SOLVER.STEP_EPOCHS", "[50]")
+    assert run("--dry-run", *QUIET, *tiny_words, *schedule, "OUTPUT_DIR", str(tmp_path / "run")) == 2
+    assert "SOLVER.STEP_EPOCHS [50] lie behind the last iteration" in capsys.readouterr().err

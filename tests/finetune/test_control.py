@@ -8,7 +8,7 @@ import torch
 from alphaction.config import get_cfg
 from alphaction.finetune import Clock, FineTuning, build_fine_tuning
 from alphaction.structures.unit_rate import UnitRate
-from alphaction.utils.errors import UserError
+from alphaction.utils.errors import ConfigError, UserError
 from tests.finetune.networks import Net
 
 
@@ -123,3 +123,16 @@ def test_a_head_that_learns_faster_in_the_second_phase_is_told(caplog: pytest.Lo
     make("fixed")
     assert "the head's rate in phase 2 is 5 times that of phase 1" in caplog.text
     assert "UNFREEZE_BLOCKS is 3, and the backbone has 2 layers" in caplog.text
+
+
+def test_a_checkpoint_from_before_a_layer_had_blocks_of_its_own_goes_on() -> None:
+    old = make("progressive", RESTART_SCHEDULE="released")
+    for epoch in range(2):
+        old.begin_epoch(Clock(epoch), epoch * 10)
+    state = old.state_dict() | {"trained": ["layer2", "head"], "starts": {"layer2": 10}}
+    later = make("progressive", RESTART_SCHEDULE="released")
+    later.load_state_dict(state)
+    later.apply()
+    assert trainable(later) == {"layer2.0", "layer2.1", "head"} and later.rates() == old.rates()
+    with pytest.raises(ConfigError, match=r'The fine-tuning of the checkpoint names "layer7"'):
+        later.load_state_dict(state | {"trained": ["layer7"]})

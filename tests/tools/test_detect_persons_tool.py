@@ -68,6 +68,10 @@ def test_boxes_of_videos_that_are_not_given_again_are_not_lost(made, tmp_path) -
     assert (tmp_path / "out/boxes.csv").read_bytes() == before
     said = run("--videos", str(made / "videos"), str(other), "--out", str(tmp_path / "out"), *weights)
     assert said[0].startswith("2 videos (1 from an earlier run)")
+    json = ("--out", str(tmp_path / "boxes.json"), "--format", "alphaction-json", *weights)
+    run("--videos", str(made / "videos"), *json)
+    with pytest.raises(UserError, match=r"boxes\.json has the boxes of videos.*: one\."):
+        run("--videos", str(other), *json)
 
 
 def test_tiles_and_json_and_an_evaluation_go_together(made, tmp_path) -> None:

@@ -135,7 +135,7 @@ def _tables(split: Split) -> tuple[tuple[str, FileRows | None, FileKind], ...]:
 
 def _corrections(split: Split, table: FileRows, is_labelled: bool) -> Corrections:
     videos = {*table.rows.videos, *(key.video for key in table.rows.frames_without_boxes)}
-    class_ids = ids_by_name(split.classes.labels) if is_labelled and split.classes else {}
+    class_ids = ids_by_name(split.classes.whole) if is_labelled and split.classes else {}
     return Corrections(respell(sorted(videos), split.source.files.video_root), class_ids)
 
 
@@ -168,8 +168,8 @@ def _droppable(split: Split, result: Examination, drop: Sequence[DropKind]) -> D
     spans = {
         video: (place.first, place.last) for video, place in result.places.items() if isinstance(place, ClipFolder)
     }
-    was_opened = bool(result.facts)
-    good = set(result.facts) if was_opened else set(result.places)
+    usable = result.opened.usable
+    good = set(result.places if usable is None else usable)
     if split.truth is not None:
         good |= set(respell(split.truth.rows.videos, split.source.files.video_root))
     return Droppable(

@@ -75,10 +75,10 @@ def repair_rows(
     for row, reason in find_dropped(table, xyxy, droppable).items():
         dropped.setdefault(int(table.line[row]), reason)
     new_box = {int(table.line[row]): (xyxy[row], reason) for row, reason in reasons.items()}
-    lines = []
+    lines, bad_lines = [], set(table.bad_lines if droppable.bad_rows else ())
     for number, line in enumerate(text.lines, start=1):
         line, reasons_here = corrections.correct(line)
-        if number in table.bad_lines and droppable.bad_rows and not _is_readable(line, kind):
+        if number in bad_lines and not _is_readable(line, kind):
             dropped[number] = "left out, it cannot be read"
         if number in dropped:
             changes.append(Change(table.path, number, dropped[number]))

@@ -14,10 +14,14 @@ _ID = re.compile(r"\b(?:label_)?id\s*:\s*(\d+)|^\s*(\d+)\s*[:,\s]\s*\S", re.MULT
 
 @dataclass(frozen=True, slots=True)
 class Classes:
-    """The classes that are learned, and all ids that the label file has."""
+    """The classes that are learned, and all that the label file has."""
 
     labels: LabelMap
-    known_ids: tuple[int, ...]
+    whole: LabelMap
+
+    @property
+    def known_ids(self) -> tuple[int, ...]:
+        return self.whole.ids
 
 
 def check_labels(name: str, files: AvaFiles, findings: Findings) -> Classes | None:
@@ -48,7 +52,7 @@ def check_labels(name: str, files: AvaFiles, findings: Findings) -> Classes | No
         files.load_evaluated_ids(labels)
     except DataError as error:
         _add_error(files.labelmap_file, error, "Write only classes of the label file.", findings)
-    return Classes(labels, whole.ids)
+    return Classes(labels, whole)
 
 
 def _note_setting(name: str, setting: str, problem: str, findings: Findings) -> None:

@@ -119,7 +119,7 @@ def check_clip_seconds(table: FileRows, places: Mapping[str, Place], findings: F
 def clip_sizes(folder: ClipFolder) -> dict[int, int]:
     """Returns second -> bytes of the files of a movie, by second."""
     with os.scandir(folder.path) as entries:
-        files = [(Path(entry.name), entry.stat().st_size) for entry in entries]
+        files = [(Path(entry.name), entry.stat().st_size) for entry in entries if entry.is_file()]
     return dict(sorted((int(p.stem), size) for p, size in files if p.suffix == ".mp4" and p.stem.isdecimal()))
 
 

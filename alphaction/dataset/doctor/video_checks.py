@@ -26,6 +26,7 @@ class OpenedVideos:
 
     Attributes:
         facts: of each video that can be opened.
+        usable: videos of which something can be read; None where nobody has looked.
         failed: key frames that cannot be read.
         num_times: annotated seconds of these videos.
         num_read: how many of them were read.
@@ -33,6 +34,7 @@ class OpenedVideos:
     """
 
     facts: Mapping[str, VideoFacts] = field(default_factory=dict)
+    usable: frozenset[str] | None = None
     failed: frozenset[ClipKey] = frozenset()
     num_times: int = 0
     num_read: int = 0
@@ -88,8 +90,10 @@ def check_videos(
         _check_sizes(table, facts, findings)
     _check_mixed_rates(facts, places, findings)
     readings = [outcome.reading for outcome in outcomes.values()]
+    was_read = {video for video, outcome in outcomes.items() if outcome.reading.num_read > len(outcome.reading.failed)}
     return OpenedVideos(
         facts,
+        frozenset(facts.keys() | was_read),
         frozenset(key for reading in readings for key in reading.failed),
         sum(reading.num_times for reading in readings),
         sum(reading.num_read for reading in readings),

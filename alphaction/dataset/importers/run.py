@@ -16,6 +16,7 @@ from alphaction.dataset.importers.splitting import SIDES, Split, SplitBy, is_out
 from alphaction.dataset.importers.standard_folder import (
     check_folder,
     groups_entry,
+    has_written,
     refuse_to_lose_edits,
     write_boxes_csv,
     write_dataset_yaml,
@@ -146,7 +147,7 @@ def import_dataset(plan: ImportPlan) -> ImportReport:
             f"{counted(left_out[NO_ACTION], 'person')} without an action: from them a model would learn what it looks "
             'like when nobody does any. Give them an action of their own, such as "other".'
         )
-    if not boxes and (plan.out / "val_boxes.csv").is_file():
+    if not boxes and has_written(plan.out, "val_boxes.csv"):
         box_notes.append("The boxes of the import before are gone: give them with --boxes again.")
     _write(plan, found[0].labels, rows, boxes, +left_out)
     thresh = _USUAL_BOX_THRESH if plan.box_thresh is None else plan.box_thresh

@@ -52,6 +52,11 @@ def refuse_to_lose_edits(out: Path) -> None:
         )
 
 
+def has_written(out: Path, name: str) -> bool:
+    """Returns whether a file of the folder is one that an import has written."""
+    return (out / name).is_file() and name in _marker(out).get("written", ())
+
+
 @contextlib.contextmanager
 def written_when_complete(out: Path) -> Iterator[Path]:
     """Yields a new folder beside ``out`` to write to, and puts it in the place of ``out`` when the block ends well.

@@ -90,6 +90,7 @@ class MoviePlan:
     Attributes:
         path: the movie.
         jobs: seconds to cut.
+        first, stop: the seconds asked for, ``stop`` not among them.
         num_there: seconds an earlier run has cut.
         anew: seconds that an earlier run has cut and that must be cut again, by reason.
         outdated: seconds that this run does not cover and that were made differently, by reason.
@@ -99,6 +100,8 @@ class MoviePlan:
 
     path: Path
     jobs: tuple[ClipJob, ...]
+    first: int
+    stop: int
     num_there: int
     anew: Counter[str]
     outdated: Counter[str]
@@ -134,7 +137,7 @@ def plan_movie(path: Path, settings: ClipSettings) -> MoviePlan:
     anew = Counter(reason for reason in why.values() if reason)
     covered = {settings.clip(path.stem, second).name for second in why}
     outdated = record.outdated(settings.clip_root / path.stem, covered, recipe)
-    return MoviePlan(path, jobs, len(why) - len(to_cut), anew, outdated, recipe, record)
+    return MoviePlan(path, jobs, settings.first, stop, len(why) - len(to_cut), anew, outdated, recipe, record)
 
 
 def cut_clips(job: ClipJob) -> Cut:

@@ -1,6 +1,7 @@
 """What decoding a video loses, told from pictures that are meant to be shown long by what the file itself shows."""
 
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -11,8 +12,9 @@ from alphaction.utils.words import counted
 
 # A trace of damage speaks for a gap at most this far away: decoders give pictures back late.
 _NEAR_SECONDS = 1
-# Bytes that belong to no packet are a hole if they could hold this share of what is missing there.
-_HOLE_SHARE = Fraction(1, 4)
+# Bytes that belong to no packet are a hole if they could hold this share of what is missing there, which is long enough
+# to be no skipped picture, and are so many times what the format has between packets anyway.
+_HOLE_SHARE, _HOLE_SECONDS, _HOLE_FACTOR = Fraction(1, 4), Fraction(1, 2), 4
 # A video that ends this much before its length has lost its end.
 _MISSING_SECONDS = Fraction(1, 2)
 # GIF codes a pixel in 12 bits at most; palettes and the like are small. A larger packet holds more than its picture.
@@ -74,6 +76,8 @@ class DamageWatch:
         """Forgets what was seen: reading begins (again)."""
         self._format, self._is_at_end = format_name, False
         self._covered: int | None = None
+        self._num_packets = 0
+        self._first: Fraction | None = None
         self._num_bytes, self._time_read, self._promised = 0, Fraction(0), Fraction(self._info.duration)
         self._stamps: list[Fraction] = []
         self._holes: list[tuple[int, Fraction]] = []
@@ -100,6 +104,7 @@ class DamageWatch:
                 self._holes.append((packet.pos - self._covered, self._time_read))
             self._covered = max(self._covered or 0, packet.pos + packet.size)
             self._num_bytes += packet.size
+            self._num_packets += 1
 
     def failed(self) -> None:
         """Notes that the packet read last could not be decoded."""
@@ -109,6 +114,7 @@ class DamageWatch:
         """Notes a picture, ``time`` seconds after the first."""
         ticks = getattr(frame, "duration", 0) or 0
         lasting = ticks * as_fraction(frame.time_base) if ticks and frame.time_base else self._interval
+        self._first = time if self._first is None else self._first
         if self._end is not None and time - self._end > self._interval / 2:
             self._gaps.append((self._end, time))
         self._end = max(time + lasting, self._end or time)
@@ -123,17 +129,20 @@ class DamageWatch:
         is_read = num_bytes - (self._covered or num_bytes) < _UNREAD_SHARE * num_bytes
         if self._end is None or is_read or self._format.startswith(_LISTED_FORMATS):
             return
-        if any(_is_near(time, self._end, self._end) for time in (*self._marked, *self._failed)):
+        if _any_within(sorted([*self._marked, *self._failed]), self._end - _NEAR_SECONDS, self._end + _NEAR_SECONDS):
             self._cut_at = self._end
 
     def found(self) -> Damage:
         """Returns what was lost in the part that was read."""
-        lost = [gap for gap in (*self._gaps, *self._missing_end()) if self._is_backed(*gap)]
-        doubtful = sorted({time for time in (*self._marked, *self._failed) if time >= 0})
-        faulty = [time for time in doubtful if not any(_is_near(time, *gap) for gap in lost)]
-        return Damage(
-            _joined((float(begin), float(end)) for begin, end in lost), tuple(map(float, faulty)), (*self._notes(),)
-        )
+        doubtful = sorted({*self._marked, *self._failed})
+        stamps, holes = sorted(self._stamps), self._large_holes()
+        gaps = (*self._gaps, *self._missing_end())
+        lost = [gap for gap in gaps if self._is_backed(gap, doubtful, stamps, holes)]
+        spans = _joined((float(begin), float(end)) for begin, end in lost)
+        near = [(begin - _NEAR_SECONDS, end + _NEAR_SECONDS) for begin, end in spans]
+        faulty = [float(time) for time in doubtful if time >= 0]
+        faulty = [time for time in faulty if not any(begin <= time <= end for begin, end in near)]
+        return Damage(spans, tuple(faulty), (*self._notes(holes),))
 
     def _missing_end(self) -> list[tuple[Fraction, Fraction]]:
         if self._end is None or not self._is_at_end:
@@ -141,31 +150,61 @@ class DamageWatch:
         is_short = self._promised - self._end > max(_MISSING_SECONDS, 3 * self._interval)
         return [(self._end, self._promised)] if is_short else []
 
-    def _is_backed(self, begin: Fraction, end: Fraction) -> bool:
-        if any(_is_near(time, begin, end) for time in (*self._marked, *self._failed)):
+    def _is_backed(
+        self,
+        gap: tuple[Fraction, Fraction],
+        doubtful: Sequence[Fraction],
+        stamps: Sequence[Fraction],
+        holes: Sequence[tuple[Fraction, int]],
+    ) -> bool:
+        """Returns whether something speaks for a gap being a loss; all are in the order of their times."""
+        begin, end = gap
+        if _any_within(doubtful, begin - _NEAR_SECONDS, end + _NEAR_SECONDS):
             return True
         slack = self._interval / 4
-        if any(begin - slack <= time < end - 2 * slack for time in self._stamps):
+        place = bisect_left(stamps, begin - slack)
+        if place < len(stamps) and stamps[place] < end - 2 * slack:
             return True
-        return any(_is_near(time, begin, end) for time in self._holes_for(end - begin))
+        return self._first_hole(end - begin, begin - _NEAR_SECONDS, end + _NEAR_SECONDS, holes) is not None
 
-    def _holes_for(self, seconds: Fraction) -> list[Fraction]:
-        """Returns when bytes are missing that could hold so many seconds."""
-        read = self._end or Fraction(0)
-        least = _HOLE_SHARE * seconds * self._num_bytes / read if read > 0 else Fraction(0)
-        return [time for num_bytes, time in self._holes if num_bytes >= max(least, Fraction(1))]
+    def _large_holes(self) -> list[tuple[Fraction, int]]:
+        """Returns (time, bytes) of the holes that the format does not have everywhere, in the order of their times."""
+        sizes = sorted(num_bytes for num_bytes, _ in self._holes)
+        num_without = self._num_packets - len(sizes)
+        middle = self._num_packets // 2 - num_without
+        usual = sizes[middle] if 0 <= middle < len(sizes) else 0
+        return sorted((time, num_bytes) for num_bytes, time in self._holes if num_bytes > _HOLE_FACTOR * usual)
 
-    def _notes(self) -> Iterable[str]:
+    def _first_hole(
+        self, seconds: Fraction, first: Fraction, last: Fraction, holes: Sequence[tuple[Fraction, int]]
+    ) -> Fraction | None:
+        """Returns when, from ``first`` to ``last``, bytes are missing that could hold so many seconds."""
+        read = (self._end or Fraction(0)) - (self._first or Fraction(0))
+        if seconds < _HOLE_SECONDS or read <= 0:
+            return None
+        least = _HOLE_SHARE * seconds * self._num_bytes / read
+        for place in range(bisect_left(holes, (first, 0)), len(holes)):
+            time, num_bytes = holes[place]
+            if time > last:
+                break
+            if num_bytes >= least:
+                return time
+        return None
+
+    def _notes(self, holes: Sequence[tuple[Fraction, int]]) -> Iterable[str]:
         if self._cut_at is not None:
             yield f"what follows {float(self._cut_at):.1f} s cannot be read"
         for begin, end in self._missing_end() if self._format in UNTIMED_FORMATS else ():
-            for time in self._holes_for(end - begin)[:1]:
+            time = self._first_hole(end - begin, Fraction(0), end, holes)
+            if time is not None:
                 missing = f"about {float(end - begin):.1f} s are missing at {float(time):.1f} s"
                 yield f"{missing}, and all that follows comes so much too early, as the file holds no times"
 
 
-def _is_near(time: Fraction, begin: Fraction, end: Fraction) -> bool:
-    return begin - _NEAR_SECONDS <= time <= end + _NEAR_SECONDS
+def _any_within(times: Sequence[Fraction], first: Fraction, last: Fraction) -> bool:
+    """Returns whether one of the times, which are in order, lies from ``first`` to ``last``."""
+    place = bisect_left(times, first)
+    return place < len(times) and times[place] <= last
 
 
 def _joined(spans: Iterable[tuple[float, float]]) -> tuple[tuple[float, float], ...]:

@@ -49,13 +49,13 @@ def find_videos(folder: Path, outputs: Sequence[Path] = ()) -> Folder:
         raise DataError(f"{folder} is not a folder; give the one that holds the videos.")
     entries = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     files = [path for path in entries if path.is_file()]
-    videos = tuple(path for path in files if path.suffix.lower() in VIDEO_SUFFIXES)
+    videos = tuple(path for path in files if _is_video_name(path))
     ours = [output.resolve() for output in outputs]
     held = Folder(
         videos,
         tuple(path.name for path in files if path not in videos),
         tuple(path.name for path in entries if path.is_dir() and not _holds_one_of(path, ours)),
-        tuple(path.name for path in entries if path.is_symlink() and not path.exists()),
+        tuple(path.name for path in entries if path.is_symlink() and not path.exists() and _is_video_name(path)),
     )
     if not videos:
         rest = "".join(f" {line}" for line in held.describe_rest())
@@ -65,6 +65,10 @@ def find_videos(folder: Path, outputs: Sequence[Path] = ()) -> Folder:
     if twice:
         raise DataError(f"Videos of one name would be written to one place: {', '.join(twice)}. Rename or remove some.")
     return held
+
+
+def _is_video_name(path: Path) -> bool:
+    return path.suffix.lower() in VIDEO_SUFFIXES
 
 
 def _holds_one_of(folder: Path, paths: Sequence[Path]) -> bool:

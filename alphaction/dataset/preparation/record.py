@@ -34,7 +34,9 @@ class Recipe:
         if (self.num_bytes, self.changed) != (now.num_bytes, now.changed):
             parts.append("the video was replaced or changed")
         before = dict(self.options)
-        parts += [f"{name} was {before.get(name)}, is {value}" for name, value in now.options if before[name] != value]
+        parts += [
+            f"{name} was {before.get(name)}, is {value}" for name, value in now.options if before.get(name) != value
+        ]
         return " and ".join(parts)
 
 

@@ -107,8 +107,8 @@ def _begin(plan: MoviePlan, done: Preparation) -> tuple[ClipJob, ...]:
     done.num_there += plan.num_there
     done.anew.update(plan.anew)
     done.outdated.update(plan.outdated)
-    if plan.num_there:
-        done.add_damage(plan.path.name, plan.record.damage.get(plan.recipe))
+    if plan.num_there and (damage := plan.record.damage.get(plan.recipe)):
+        done.add_damage(plan.path.name, damage.within(plan.first, plan.stop))
     plan.record.begin([output for job in plan.jobs for output in job.outputs()], plan.recipe)
     return plan.jobs
 

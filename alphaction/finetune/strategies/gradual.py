@@ -65,7 +65,8 @@ class Progressive(Strategy):
         return cls(release, every=keys.EVERY_N_EPOCHS, epochs=keys.EPOCHS)
 
     def due_by(self) -> int:
-        return self._epochs[-1] if self._epochs else self._every * len(self._release.parts)
+        num_parts = len(self._release.parts)
+        return self._epochs[:num_parts][-1] if self._epochs else self._every * num_parts
 
     def plan(self, clock: Clock) -> FreezePlan:
         due = bisect_right(self._epochs, clock.epoch) if self._epochs else clock.epoch // self._every

@@ -95,6 +95,18 @@ def test_a_clip_cut_short_is_named_with_the_rows_that_need_it(clips: Path) -> No
     assert found.remedy.startswith("Delete the file and cut the movie again (tools/process_ava_videos.py), or leave")
 
 
+def test_a_movie_stays_when_only_its_first_clips_are_broken(clips: Path, tmp_path: Path) -> None:
+    for second in range(2):
+        path = clips.parent / f"videos/movie/{second}.mp4"
+        path.write_bytes(path.read_bytes()[:1500])
+    (clips.parent / "videos/movie/notes.txt").symlink_to("gone.txt")
+    result = check(clips, seconds=2)  # of which the first one is broken
+    assert not result.facts
+    changes = write_repaired(result, tmp_path / "out", ["videos"])
+    assert {change.text for change in changes} == {"left out, its frames cannot be read"} and len(changes) == 4
+    assert check(tmp_path / "out/train.yaml").count("error") == 0
+
+
 def test_an_empty_clip_is_named_once_with_a_row_and_what_helps(clips: Path) -> None:
     (clips.parent / "videos/movie/7.mp4").write_bytes(b"")
     result = check(clips)

@@ -128,6 +128,15 @@ def test_names_of_classes_become_their_ids(data: Path, tmp_path: Path) -> None:
     assert len(write_repaired(check(data), tmp_path / "dropped", ["bad-rows"])) == len(changes) + 1
 
 
+def test_names_of_classes_that_are_not_kept_become_ids_too(data: Path, tmp_path: Path) -> None:
+    rows = [line.split(",") for line in (data / "train.csv").read_text().splitlines()]
+    named = [[*row[:6], "walk right" if row[6] == "2" else row[6], row[7]] for row in rows]
+    (data / "train.csv").write_text("".join(",".join(row) + "\n" for row in named))
+    (data / "train.yaml").write_text((data / "train.yaml").read_text() + "keep_classes: [3]\n")
+    changes = write_repaired(check(data), tmp_path / "out", ["bad-rows"])
+    assert {change.text for change in changes} == {'action "walk right" to 2'}
+
+
 def test_a_line_that_needs_nothing_stays_as_it_is() -> None:
     corrections = Corrections({"A": "a"}, {"walk": 7})
     for line in ('"b,c",1,0.1,0.1,0.2,0.2,walks,1\n', "a,1\n", "\n", "a,1,0.1,0.1,0.2,0.2,7,1"):

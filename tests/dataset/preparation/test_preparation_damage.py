@@ -85,6 +85,23 @@ def test_pictures_that_are_meant_to_be_shown_long_are_no_damage(tmp_path, name):
     )
 
 
+@pytest.mark.parametrize("name", ["film.mp4", "film.ts", "film.mkv"])
+def test_a_picture_that_a_camera_skipped_now_and_then_is_no_damage(tmp_path, name):
+    """What MPEG-TS has beside its packets, bytes everywhere, speaks for nothing."""
+    times = [time for time in range(400) if time % 50 != 20]
+    assert damage_of(write_noise(tmp_path / name, times=times)) == Damage()
+
+
+def test_a_part_of_a_whole_video_has_no_damage_either(tmp_path):
+    times = [time for time in range(500) if time % 5 or time % 3]
+    movie = write_noise(tmp_path / "film.ts", times=times)
+    info = probe(movie)
+    watch = DamageWatch(info)
+    for _ in frames_from(movie, info.start, watch, Fraction(14)):
+        pass
+    assert watch.found() == Damage()
+
+
 def test_a_damaged_video_is_written_and_named_each_time(tmp_path):
     spoil(write_noise(tmp_path / "old/cam.mp4"))
     done = reencode(tmp_path)
