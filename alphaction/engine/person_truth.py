@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from alphaction.dataset.annotations import load_annotations
 from alphaction.dataset.importers.csv_file import read_csv
-from alphaction.dataset.importers.mot import is_mot_person, read_mot_table
+from alphaction.dataset.importers.frame_size import require_same_size
+from alphaction.dataset.importers.mot import corners_of, is_mot_person, read_mot_table
 from alphaction.detection.base import PERSON
 from alphaction.detection.evaluation import BoxScores, FrameBoxes, evaluate_boxes
 from alphaction.engine.person_boxes import VideoBoxes
@@ -86,12 +87,13 @@ def _mot_truth(
     own = named or (videos if len(videos) == 1 else [])
     if len(own) != 1:
         raise DataError(f"The video of the tracks {path} cannot be told; name the file as its video.")
+    require_same_size(path, own[0].video, corners_of(table) / np.tile(own[0].size, 2), own[0].size)
     truth, unclear = {}, {}
     for time in own[0].times_ms:
         frame = round(time / 1000 * own[0].fps) + 1
         if table[:, 0].min() <= frame <= table[:, 0].max():
             here = table[table[:, 0] == frame]
-            corners = np.concatenate([here[:, 2:4], here[:, 2:4] + here[:, 4:6]], axis=1)
+            corners = corners_of(here)
             used, key = (here[:, 6] != 0) & is_mot_person(here), ClipKey(own[0].video, time)
             truth[key] = FrameBoxes(corners[used], np.ones(int(used.sum())))
             unclear[key] = corners[~used]

@@ -197,6 +197,13 @@ def test_tracks_of_the_mot_challenge_are_a_truth(folder, tmp_path) -> None:
     assert (scores.num_frames, scores.num_persons, scores.num_boxes, scores.recall) == (2, 1, 1, 1.0)
 
 
+def test_tracks_of_the_video_at_another_size_are_no_truth(folder, tmp_path) -> None:
+    found = run(folder, tmp_path / "keep", GreyDetector())
+    truth = write_text(tmp_path / "one.txt", "1,1,300,200,40,80,1,-1,-1,-1", "12,1,0,0,4,8,1,-1,-1,-1")
+    with pytest.raises(DataError, match=r"1 of 2 boxes lie outside of the frames of one, .* reach to 340, 280"):
+        compare_with_truth(truth, found.videos, 0.5)
+
+
 def test_a_truth_of_other_videos_is_refused(folder, tmp_path) -> None:
     found = run(folder, tmp_path / "keep", GreyDetector())
     truth = write_text(tmp_path / "gt.csv", "three,1,0,0,1,1,1,0")

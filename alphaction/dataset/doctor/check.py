@@ -1,6 +1,7 @@
 """The whole examination of a data set; and its quick half, which opens no video and which training runs by itself."""
 
 import logging
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -128,7 +129,7 @@ def log_quick_check(train: Sequence[str], test: Sequence[str], *, threshold: Box
             "The data has %s and %s: python tools/check_dataset.py %s tells more, reads videos and can repair files.",
             counted(num_errors, "error"),
             counted(len(notable) - num_errors, "warning"),
-            " ".join([*train, *test]),
+            shlex.join([*train, *test]),
         )
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from alphaction.dataset.importers.base import FORMATS, Imported, ReadOptions
 from alphaction.dataset.importers.csv_file import read_csv
+from alphaction.dataset.importers.frame_size import require_same_size
 from alphaction.dataset.importers.mot_actions import ActionSpans, read_spans
 from alphaction.dataset.importers.mot_overlap import match_rows
 from alphaction.dataset.importers.sampling import import_tracks
@@ -103,6 +104,7 @@ def _read_tracks(path: Path, num_files: int, options: ReadOptions, left_out: Cou
     left_out[_NOT_USED] += int((~used).sum())
     left_out[_NO_PERSON] += int((used & ~persons).sum())
     table = table[used & persons]
+    require_same_size(path, video, corners_of(table) / np.tile(footage.size, 2), footage.size)
     tracks = []
     for person in np.unique(table[:, 1]):
         own = table[table[:, 1] == person]
@@ -111,10 +113,15 @@ def _read_tracks(path: Path, num_files: int, options: ReadOptions, left_out: Cou
             frame = int(own[:-1][np.diff(own[:, 0]) == 0][0, 0])
             raise DataError(f"{path}: person {int(person)} has two boxes in frame {frame}.")
         seconds = (own[:, 0] - 1) / fps
-        corners = np.concatenate([own[:, 2:4], own[:, 2:4] + own[:, 4:6]], axis=1) / np.tile(footage.size, 2)
+        corners = corners_of(own) / np.tile(footage.size, 2)
         for part in np.split(np.arange(len(own)), np.flatnonzero(np.diff(seconds) > 1.0) + 1):
             tracks.append(PersonTrack.without_actions(video, int(person), seconds[part], corners[part]))
     return tracks
+
+
+def corners_of(table: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Returns [rows, 4] left, top, right, bottom of the boxes of a table, in pixels."""
+    return np.concatenate([table[:, 2:4], table[:, 2:4] + table[:, 4:6]], axis=1)
 
 
 def is_mot_person(table: NDArray[np.float64]) -> NDArray[np.bool_]:

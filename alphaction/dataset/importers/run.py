@@ -133,8 +133,11 @@ def import_dataset(plan: ImportPlan) -> ImportReport:
     found = [keep_usable(read(files, options), options.videos) for files in (plan.files, plan.val_files) if files]
     if not len(found[0].rows):
         raise DataError(_nothing_left(plan, found[0]))
-    split, rows = _split(plan, found)
     left_out: Counter[str] = sum((part.left_out for part in found), Counter())
+    try:
+        split, rows = _split(plan, found)
+    except DataError as error:
+        raise DataError(f"{error} Left out before: {_reasons(left_out) or 'nothing'}.") from error
     between = sum(len(part.rows) for part in found) - sum(len(side) for side in rows.values())
     left_out[f"labels in the gap of {plan.gap_seconds:g} s between training and validation"] += between
     num_empty = sum(len(part.rows.frames_without_boxes) for part in found)
@@ -165,8 +168,12 @@ def import_dataset(plan: ImportPlan) -> ImportReport:
     )
 
 
+def _reasons(left_out: Counter[str]) -> str:
+    return ", ".join(f"{count} {reason}" for reason, count in left_out.most_common())
+
+
 def _nothing_left(plan: ImportPlan, imported: Imported) -> str:
-    reasons = ", ".join(f"{count} {reason}" for reason, count in imported.left_out.most_common())
+    reasons = _reasons(imported.left_out)
     notes = " ".join(imported.notes)
     files = ", ".join(str(path) for path in plan.files)
     if not imported.num_labels:

@@ -10,6 +10,7 @@ import numpy as np
 
 from alphaction.dataset.importers.attributes import PERSON_NAMES, Attribute, action_attributes, defined_actions
 from alphaction.dataset.importers.base import FORMATS, Imported, ReadOptions
+from alphaction.dataset.importers.frame_size import require_same_size
 from alphaction.dataset.importers.json_file import numbers_of, read_json_object
 from alphaction.dataset.importers.sampling import import_tracks
 from alphaction.structures.tracks import PersonTrack
@@ -104,6 +105,10 @@ def read_via3_tracks(path: Path, options: ReadOptions) -> Via3File:
             raise DataError(f"{where} has vid {entry.get('vid')!r}, which no view has.")
         person = str(entry["av"].get(project.person, "")).strip() if project.person else ""
         boxes.setdefault((video, person), []).append(_read_box(where, entry, project, video, options))
+    for video in {video: None for video, _ in boxes}:
+        drawn = [box.xyxy for (name, _), own in boxes.items() if name == video for box in own]
+        size = options.videos.needed(video, f"for the size of the boxes of {path}").size
+        require_same_size(path, video, np.array(drawn, np.float64), size)
     file.tracks += _tracks(boxes, file.left_out)
     return file
 

@@ -91,3 +91,18 @@ def test_a_wrong_row_is_named(
 def test_tracks_of_no_video_are_named(write: Callable[..., Path], options: ReadOptions) -> None:
     with pytest.raises(DataError, match=r"video of the tracks .*gt\.txt cannot be told"):
         read_mot([write("gt.txt", TRACKS), write("who.csv", ",1,0,9,walk")], options)
+
+
+def test_boxes_of_the_video_at_another_size_are_refused(write: Callable[..., Path], options: ReadOptions) -> None:
+    tracks = "".join(f"{frame},1,{left},20,96,64,1\n" for frame, left in enumerate((10, 150, 290, 400), start=1))
+    files = [write("train_00.txt", tracks), write("who.csv", ",1,0,1,walk")]
+    with pytest.raises(
+        DataError, match=r"3 of 4 boxes lie outside .* train_00, which are 192 x 128 .* reach to 496, 84"
+    ):
+        read_mot(files, options)
+
+
+def test_persons_who_walk_out_of_the_frame_are_no_other_size(write: Callable[..., Path], options: ReadOptions) -> None:
+    tracks = "".join(f"{frame},1,{left},20,96,64,1\n" for frame, left in enumerate((10, 20, 50, 160), start=1))
+    imported = read_mot([write("train_00.txt", tracks), write("who.csv", ",1,0,1,walk")], options)
+    assert len(imported.rows) == 1

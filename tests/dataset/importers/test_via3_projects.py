@@ -33,6 +33,15 @@ PROJECT: dict[str, Any] = {
 }
 
 
+def test_boxes_of_the_video_at_another_size_are_refused(write: Callable[..., Any], options: ReadOptions) -> None:
+    project = copy.deepcopy(PROJECT)
+    for entry in project["metadata"].values():
+        if entry["xy"] == BOX:
+            entry["xy"] = [2, 300, 200, 96.0, 64.0]
+    with pytest.raises(DataError, match=r"6 of 6 boxes lie outside of the frames of val_00, which are 192 x 128"):
+        read_via3([write("project.json", project)], options)
+
+
 def test_boxes_are_key_frames_and_all_else_is_counted(write: Callable[..., Any], options: ReadOptions) -> None:
     imported = read_via3([write("project.json", PROJECT)], options)
     rows = imported.rows
