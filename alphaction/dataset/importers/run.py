@@ -111,28 +111,7 @@ def import_dataset(plan: ImportPlan) -> ImportReport:
     Raises:
         UserError: a file, a value or the folder cannot be used.
     """
-    read = FORMATS.get(plan.format)
-    check_folder(plan.out)
-    if not plan.overwrite:
-        refuse_to_lose_edits(plan.out)
-    if plan.groups not in (None, "exclusive", "multilabel"):
-        raise DataError(f'groups is "{plan.groups}"; it takes "exclusive" or "multilabel".')
-    check_endings(plan.format, (*plan.files, *plan.val_files))
-    for name, value in (("gap", plan.gap_seconds), ("frame rate", plan.frame_rate)):
-        if not value >= 0:
-            raise DataError(f"The {name} is {value:g}; it must not be negative.")
-    if not 0 < plan.val_share < 1:
-        raise DataError(f"The share for validation is {plan.val_share:g}; it must lie between 0 and 1.")
-    labels = load_label_map(plan.labels, plan.groups) if plan.labels else None
-    options = ReadOptions(VideoFolder(plan.videos), labels, plan.groups, plan.frame_rate, plan.attributes)
-    for path in (*plan.files, *plan.val_files, *plan.boxes):
-        if not path.is_file():
-            raise DataError(f"{path} is a folder; give the files." if path.is_dir() else f"There is no file {path}.")
-    if plan.val_files:
-        options = replace(options, labels=read(list(dict.fromkeys([*plan.files, *plan.val_files])), options).labels)
-    found = [keep_usable(read(files, options), options.videos) for files in (plan.files, plan.val_files) if files]
-    if not len(found[0].rows):
-        raise DataError(_nothing_left(plan, found[0]))
+    found = _read(plan)
     left_out: Counter[str] = sum((part.left_out for part in found), Counter())
     try:
         split, rows = _split(plan, found)
@@ -142,16 +121,16 @@ def import_dataset(plan: ImportPlan) -> ImportReport:
     left_out[f"labels in the gap of {plan.gap_seconds:g} s between training and validation"] += between
     num_empty = sum(len(part.rows.frames_without_boxes) for part in found)
     num_empty -= sum(len(side.frames_without_boxes) for side in rows.values())
-    boxes, box_notes = _boxes(plan, split, found[0])
+    boxes, notes = _boxes(plan, split, found[0])
     if num_empty:
-        box_notes.append(f"In neither training nor validation: {counted(num_empty, 'key frame')} without persons.")
+        notes.append(f"In neither training nor validation: {counted(num_empty, 'key frame')} without persons.")
     if left_out[NO_ACTION]:
-        box_notes.append(
+        notes.append(
             f"{counted(left_out[NO_ACTION], 'person')} without an action: from them a model would learn what it looks "
             'like when nobody does any. Give them an action of their own, such as "other".'
         )
     if not boxes and has_written(plan.out, "val_boxes.csv"):
-        box_notes.append("The boxes of the import before are gone: give them with --boxes again.")
+        notes.append("The boxes of the import before are gone: give them with --boxes again.")
     _write(plan, found[0].labels, rows, boxes, +left_out)
     thresh = _USUAL_BOX_THRESH if plan.box_thresh is None else plan.box_thresh
     return ImportReport(
@@ -164,8 +143,40 @@ def import_dataset(plan: ImportPlan) -> ImportReport:
         num_boxes={name: len(side) for name, side in boxes.items()},
         found=count_found(boxes["val"], rows["val"], thresh) if boxes else None,
         box_thresh=thresh,
-        notes=(*dict.fromkeys(note for part in found for note in part.notes), *box_notes),
+        notes=(*dict.fromkeys(note for part in found for note in part.notes), *notes),
     )
+
+
+def _read(plan: ImportPlan) -> list[Imported]:
+    """Returns what can be used of ``files`` and, where they are given, of ``val_files``; something of the first."""
+    read = FORMATS.get(plan.format)
+    _check(plan)
+    labels = load_label_map(plan.labels, plan.groups) if plan.labels else None
+    options = ReadOptions(VideoFolder(plan.videos), labels, plan.groups, plan.frame_rate, plan.attributes)
+    for path in (*plan.files, *plan.val_files, *plan.boxes):
+        if not path.is_file():
+            raise DataError(f"{path} is a folder; give the files." if path.is_dir() else f"There is no file {path}.")
+    if plan.val_files:
+        options = replace(options, labels=read(list(dict.fromkeys([*plan.files, *plan.val_files])), options).labels)
+    found = [keep_usable(read(files, options), options.videos) for files in (plan.files, plan.val_files) if files]
+    if not len(found[0].rows):
+        raise DataError(_nothing_left(plan, found[0]))
+    return found
+
+
+def _check(plan: ImportPlan) -> None:
+    """Refuses what cannot be done before a file is read."""
+    check_folder(plan.out)
+    if not plan.overwrite:
+        refuse_to_lose_edits(plan.out)
+    if plan.groups not in (None, "exclusive", "multilabel"):
+        raise DataError(f'groups is "{plan.groups}"; it takes "exclusive" or "multilabel".')
+    check_endings(plan.format, (*plan.files, *plan.val_files))
+    for name, value in (("gap", plan.gap_seconds), ("frame rate", plan.frame_rate)):
+        if not value >= 0:
+            raise DataError(f"The {name} is {value:g}; it must not be negative.")
+    if not 0 < plan.val_share < 1:
+        raise DataError(f"The share for validation is {plan.val_share:g}; it must lie between 0 and 1.")
 
 
 def _reasons(left_out: Counter[str]) -> str:
